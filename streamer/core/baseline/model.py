@@ -1,0 +1,290 @@
+"""The baseline: what a model's features looked like when it was trained, as a file a person can read."""
+
+import hashlib
+import math
+from functools import cached_property
+from typing import Final
+
+import msgspec
+
+from streamer.core.errors import BaselineError
+from streamer.core.schema import Feature, Schema
+
+FORMAT: Final = "streamer-baseline"
+VERSION: Final = 1
+QUANTILES: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+
+
+class Dispersion(msgspec.Struct, frozen=True, kw_only=True):
+    """How much block sums of one score vary, against independent rows.
+
+    Row ``i`` of each tuple belongs to blocks of ``2**i`` steps, up to a quarter of the baseline.
+
+    Attributes
+    ----------
+    rows : tuple of float
+        Mean number of rows in such a block.
+    ratio : tuple of float
+        Variance of the block sums over what independent rows would give; at least 1e-6.
+    degrees : tuple of float
+        Degrees of freedom of that variance: number of blocks, lowered by their kurtosis.
+
+    References
+    ----------
+    design: ``detection.md`` 8.1; the kurtosis rule is 8.4, points 1 to 3.
+    """
+
+    rows: tuple[float, ...]
+    ratio: tuple[float, ...]
+    degrees: tuple[float, ...]
+
+    def at(self, rows: float) -> tuple[float, float]:
+        """Ratio and degrees of freedom for a block of so many rows.
+
+        Between measured lengths the ratio is interpolated on the logarithm of the rows; beyond
+        the longest it goes on at the measured growth per doubling (clipped to 1 to 2).
+
+        Parameters
+        ----------
+        rows : float
+            Rows in the block.
+
+        Returns
+        -------
+        ratio, degrees : float
+            Ratio is at least 1: fewer rows than independence would give are never claimed.
+        """
+        if not self.rows or rows <= self.rows[0]:
+            first = self.ratio[0] if self.ratio else 1.0
+            # Inside one step the shock is shared, so the excess shrinks with the rows.
+            share = rows / self.rows[0] if self.rows and self.rows[0] > 0 else 1.0
+            return max(1.0, 1.0 + (first - 1.0) * share), self.degrees[0] if self.degrees else math.inf
+        if rows >= self.rows[-1]:
+            growth = 1.0
+            if len(self.ratio) > 2:
+                growth = min(max(math.sqrt(self.ratio[-1] / self.ratio[-3]), 1.0), 2.0)
+            return max(1.0, self.ratio[-1] * growth ** math.log2(rows / self.rows[-1])), self.degrees[-1]
+        i = next(i for i in range(1, len(self.rows)) if rows <= self.rows[i])
+        low, high = math.log(self.rows[i - 1]), math.log(self.rows[i])
+        share = (math.log(rows) - low) / (high - low) if high > low else 1.0
+        ratio = self.ratio[i - 1] ** (1 - share) * self.ratio[i] ** share
+        return max(1.0, ratio), min(self.degrees[i - 1], self.degrees[i])
+
+
+INDEPENDENT: Final = Dispersion(rows=(), ratio=(), degrees=())
+
+
+class Timeline(msgspec.Struct, frozen=True, kw_only=True):
+    """What the baseline's time column says.
+
+    Attributes
+    ----------
+    column : str
+        The column that was read.
+    start_at, end_at : int
+        First and last event time, milliseconds since the epoch.
+    step_seconds : int
+        Length of one step: blocks are 1, 2, 4 … steps.
+    steps : int
+        Steps from start to end, empty ones included.
+    time_zone : str
+        Zone of ``hour_profile``.
+    volume_start_at : int
+        Start of the first step in ``volume``.
+    volume : tuple of int
+        Rows in each of the last steps, four weeks at most.
+    """
+
+    column: str
+    start_at: int
+    end_at: int
+    step_seconds: int
+    steps: int
+    time_zone: str
+    volume_start_at: int
+    volume: tuple[int, ...]
+
+
+class FeatureBaseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """One feature as it was in training.
+
+    Attributes
+    ----------
+    feature : Feature
+        Name, side, kind, known values.
+    rows, missing, mistyped : int
+        Rows read; those without a value; those whose value is not of the kind.
+    mean, deviation, minimum, maximum : float or None
+        Numbers only (texts: of their length in characters). Population deviation.
+    quantiles : tuple of float
+        At ``QUANTILES``; empty for categories.
+    distinct : int
+        Distinct values, approximate above 10,000.
+    edges : tuple of float
+        Numbers: inner cuts between cells, ascending; a value on a cut is in the lower cell.
+    counts : tuple of int
+        Numbers: rows in each of ``len(edges) + 1`` cells. Categories: rows of each of the first
+        ``len(counts)`` of ``feature.values``.
+    other : int
+        Categories: rows of known values beyond the first ``len(counts)``.
+    unit, center : float
+        Numbers: the grid of the exact sums; ``unit`` is a power of two, ``center`` a multiple of it.
+    dispersion : dict of str to Dispersion
+        Keys ``value`` (winsorised cell score), ``spread``, ``missing``, ``cells`` (mean over all
+        cells: the inflation of a chi-square); empty without a time column.
+    hour_profile : tuple of float
+        Mean by hour of day (24, in the timeline's zone) less the mean, in deviations, shrunk; or empty.
+    """
+
+    feature: Feature
+    rows: int
+    missing: int = 0
+    mistyped: int = 0
+    mean: float | None = None
+    deviation: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    quantiles: tuple[float, ...] = ()
+    distinct: int = 0
+    edges: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
+    other: int = 0
+    unit: float = 1.0
+    center: float = 0.0
+    dispersion: dict[str, Dispersion] = {}
+    hour_profile: tuple[float, ...] = ()
+
+    @property
+    def missing_share(self) -> float:
+        """Share of rows without a value."""
+        return self.missing / self.rows if self.rows else 0.0
+
+    def dispersion_of(self, score: str) -> Dispersion:
+        """Dispersion of one score; that of independent rows where the baseline had no time."""
+        return self.dispersion.get(score, INDEPENDENT)
+
+
+class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """All features of one model version as they were in training.
+
+    Attributes
+    ----------
+    rows : int
+        Rows read.
+    features : tuple of FeatureBaseline
+        Inputs in payload order, then outputs.
+    timeline : Timeline or None
+        ``None``: no time column, so records are taken as independent.
+    learned : bool
+        Built from the endpoint's own first traffic, not from training data.
+    """
+
+    format: str = FORMAT
+    version: int = VERSION
+    rows: int
+    timeline: Timeline | None = None
+    learned: bool = False
+    features: tuple[FeatureBaseline, ...]
+
+    @cached_property
+    def schema(self) -> Schema:
+        """Names, sides, kinds, known values."""
+        return Schema(tuple(f.feature for f in self.features))
+
+    @cached_property
+    def id(self) -> str:
+        """16 hex digits of the content's SHA-256: two baselines with one id are equal."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:16]
+
+    @property
+    def assumes_independence(self) -> bool:
+        """Whether nothing is known of how records of one hour hang together."""
+        return self.timeline is None
+
+
+def encode(baseline: Baseline) -> bytes:
+    """Text of ``baseline.json``: indented, lists of numbers on one line each, newline at the end."""
+    text = msgspec.json.format(msgspec.json.encode(baseline), indent=1).decode()
+    lines: list[str] = []
+    run: list[str] | None = None
+    for line in text.split("\n"):
+        bare = line.strip()
+        if run is None and bare.endswith("[") and not bare.startswith(("[", '"features"')):
+            run = [line]
+        elif run is not None:
+            run.append(bare)
+            if bare.startswith("{"):
+                lines.extend(run)
+                run = None
+            elif bare in ("]", "],"):
+                lines.append(run[0] + " ".join(run[1:-1]) + bare)
+                run = None
+        else:
+            lines.append(line)
+    return ("\n".join(lines + (run or [])) + "\n").encode()
+
+
+def decode(data: bytes) -> Baseline:
+    """Read ``baseline.json``.
+
+    Raises
+    ------
+    BaselineError
+        Not JSON, not ours, another version, or fields that contradict each other.
+    """
+    try:
+        head = msgspec.json.decode(data, type=_Head)
+    except msgspec.MsgspecError as error:
+        raise BaselineError(f"not a baseline file: {error}") from error
+    except (RecursionError, UnicodeDecodeError) as error:
+        raise BaselineError("not a baseline file: not UTF-8 JSON of bounded depth") from error
+    if head.format != FORMAT:
+        raise BaselineError(f"not a baseline file: format is {head.format!r}, expected {FORMAT!r}")
+    if head.version != VERSION:
+        raise BaselineError(f"baseline version {head.version} is not known here, expected {VERSION}")
+    try:
+        baseline = msgspec.json.decode(data, type=Baseline)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise BaselineError(f"not a baseline file: {error}") from error
+    check(baseline)
+    return baseline
+
+
+class _Head(msgspec.Struct):
+    format: str = ""
+    version: int = 0
+
+
+def check(baseline: Baseline) -> None:
+    """Refuse a baseline whose fields contradict each other.
+
+    Raises
+    ------
+    BaselineError
+        Names the first feature that is wrong and how.
+    """
+    names = [(f.feature.side, f.feature.name) for f in baseline.features]
+    if not names:
+        raise BaselineError("the baseline has no features")
+    if len(set(names)) != len(names):
+        raise BaselineError("two features of one side have the same name")
+    for f in baseline.features:
+        name = f.feature.name
+        if f.feature.kind.is_number:
+            if len(f.counts) != len(f.edges) + 1:
+                raise BaselineError(f"feature {name!r}: {len(f.edges)} edges need {len(f.edges) + 1} counts")
+            if any(b <= a for a, b in zip(f.edges, f.edges[1:], strict=False)):
+                raise BaselineError(f"feature {name!r}: edges must ascend")
+            if f.minimum is None or f.maximum is None or f.minimum > f.maximum:
+                raise BaselineError(f"feature {name!r}: needs minimum <= maximum")
+            if f.edges and not f.minimum <= f.edges[0] <= f.edges[-1] <= f.maximum:
+                raise BaselineError(f"feature {name!r}: edges outside minimum to maximum")
+            if not (f.unit > 0 and math.frexp(f.unit)[0] == 0.5):
+                raise BaselineError(f"feature {name!r}: unit must be a power of two")
+        elif len(f.counts) > len(f.feature.values):
+            raise BaselineError(f"feature {name!r}: more counts than values")
+        if min((f.rows, f.missing, f.mistyped, f.other, *f.counts)) < 0:
+            raise BaselineError(f"feature {name!r}: counts must not be negative")
+        for score, d in f.dispersion.items():
+            if not len(d.rows) == len(d.ratio) == len(d.degrees):
+                raise BaselineError(f"feature {name!r}: dispersion of {score!r} has uneven lengths")

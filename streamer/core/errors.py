@@ -1,0 +1,93 @@
+"""Everything that may go wrong, as one tree.
+
+::
+
+    StreamerError
+    ├── ConfigError       the start is refused: exit 78, every problem at once
+    ├── BaselineError     a baseline can't be read or built: exit 78 at start
+    ├── InvalidRecord     one record; counted by reason, dead-lettered, never stops a shard
+    ├── Retryable         may work later; carries ``retry_after_seconds``
+    ├── Refused           the far side will never accept this; dropped, counted, logged at error
+    └── StateError        a blob of state can't be read: foreign, torn or of another version
+
+Anything else that rises is a bug and ends the process with exit code 1.
+"""
+
+from enum import StrEnum
+
+
+class StreamerError(Exception):
+    """Root of every error this package raises on purpose."""
+
+
+class ConfigError(StreamerError):
+    """The configuration can't be used; the text lists every problem found."""
+
+
+class BaselineError(StreamerError):
+    """A baseline can't be read, built or used; the text says which and why."""
+
+
+class StateError(StreamerError):
+    """A blob of state can't be read: foreign, torn or of an unknown version."""
+
+
+class Retryable(StreamerError):
+    """The far side may accept this later.
+
+    Parameters
+    ----------
+    text : str
+        What was tried and what came back, without payload.
+    retry_after_seconds : float, optional
+        The least wait the far side asked for.
+    """
+
+    def __init__(self, text: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(text)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Refused(StreamerError):
+    """The far side will never accept this; the action is dropped and counted."""
+
+
+class Reason(StrEnum):
+    """Why a record, or one side of it, could not be used: a closed set, also a metric label."""
+
+    RECORD_TOO_LARGE = "record-too-large"
+    NOT_JSON = "not-json"
+    TOO_DEEP = "too-deep"
+    NOT_A_CAPTURE = "not-a-capture"
+    NO_EVENT_TIME = "no-event-time"
+    BAD_EVENT_TIME = "bad-event-time"
+    EVENT_TIME_IN_FUTURE = "event-time-in-future"
+    NO_ENDPOINT = "no-endpoint"
+    BAD_NAME = "bad-name"
+    NO_PAYLOAD = "no-payload"
+    EMPTY_PAYLOAD = "empty-payload"
+    PAYLOAD_TOO_LARGE = "payload-too-large"
+    BAD_ENCODING = "bad-encoding"
+    BAD_BASE64 = "bad-base64"
+    NOT_TEXT = "not-text"
+    BAD_CSV = "bad-csv"
+    BAD_JSON = "bad-json"
+    BAD_LAYOUT = "bad-layout"
+    COLUMN_COUNT = "column-count"
+    TOO_MANY_ROWS = "too-many-rows"
+    TOO_MANY_FEATURES = "too-many-features"
+    LATE = "late"
+
+
+class InvalidRecord(StreamerError):
+    """One record, or one side of it, can't be used.
+
+    Parameters
+    ----------
+    reason : Reason
+        The counter it goes to; the text never holds any of the payload.
+    """
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason

@@ -1,0 +1,147 @@
+"""What the core is told: every limit, span and threshold it works by.
+
+Durations are in seconds here; the operator writes ``"5 min"`` and ``config.py`` converts.
+"""
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds on hostile payloads; beyond one, the record is refused with a reason.
+
+    Attributes
+    ----------
+    record_bytes : int
+        One record as it stands in the stream.
+    payload_bytes : int
+        One side's ``data`` after BASE64 is undone.
+    rows : int
+        Rows in one record.
+    depth : int
+        Nesting of one JSON payload.
+    features : int
+        Columns in one row.
+    text_characters : int
+        A name (endpoint, variant, version, feature) longer than 256 is refused; a value longer
+        than this is cut before it is measured.
+    future_seconds : int
+        Event times further ahead of ``now`` are refused (one clock in 2030 must not close every pane).
+    """
+
+    record_bytes: int = 1_048_576
+    payload_bytes: int = 6_291_456
+    rows: int = 10_000
+    depth: int = 64
+    features: int = 2_000
+    text_characters: int = 65_536
+    future_seconds: int = 300
+
+
+class Spans(msgspec.Struct, frozen=True, kw_only=True):
+    """Spans of event time for one endpoint, in seconds.
+
+    Attributes
+    ----------
+    pane : int
+        Length of a pane; divides ``window`` and is aligned to ``offset``.
+    window : int
+        Length of a window.
+    offset : int
+        Windows start at whole multiples of ``window`` past this offset from the epoch (UTC).
+    lateness : int
+        A late record this long after its pane's end still revises the window's document.
+    """
+
+    pane: int = 10
+    window: int = 300
+    offset: int = 0
+    lateness: int = 60
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """Rules on closed windows; ``None`` or ``False`` switches one off.
+
+    Attributes
+    ----------
+    missing, wild, volume, unreadable, silence : bool
+        The default rules.
+    missing_points : float
+        Least rise of a missing share that is worth an alert (0.05 = 5 points of share).
+    wild_rows : int
+        Least number of values far outside the baseline's range.
+    volume_change : float
+        Least relative change of traffic that is worth an alert (0.1 = 10 %).
+    volume_deviations : float
+        Robust standard deviations of the log ratio to the past weeks that count as significant.
+    unreadable_share : float
+        Share of records that can't be read which is worth an alert.
+    silence_windows : int
+        Windows without a record, where records were expected, before silence is an alert.
+    psi, ks, mean_shift, unseen_share, outside_share : float or None
+        Thresholds for those who want them; off by default.
+    minimum_rows : int
+        Fewer rows than this in a window are "insufficient data".
+    """
+
+    missing: bool = True
+    wild: bool = True
+    volume: bool = True
+    unreadable: bool = True
+    silence: bool = True
+    missing_points: float = 0.05
+    wild_rows: int = 5
+    volume_change: float = 0.1
+    volume_deviations: float = 6.0
+    unreadable_share: float = 0.05
+    silence_windows: int = 3
+    psi: float | None = None
+    ks: float | None = None
+    mean_shift: float | None = None
+    unseen_share: float | None = None
+    outside_share: float | None = None
+    minimum_rows: int = 100
+
+
+class AlertSpans(msgspec.Struct, frozen=True, kw_only=True):
+    """The three durations that stop flapping, in seconds of watermark time.
+
+    Attributes
+    ----------
+    hold : int
+        A condition must last this long before a pending alert fires.
+    keep_firing : int
+        A firing alert resolves when its condition has been away this long.
+    repeat : int
+        A firing alert is notified again after this long; 0 never.
+    """
+
+    hold: int = 0
+    keep_firing: int = 900
+    repeat: int = 86_400
+
+
+class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How one endpoint is watched.
+
+    Attributes
+    ----------
+    name : str
+        The endpoint's name as SageMaker knows it.
+    spans, rules, alerts
+        See those types.
+    burn_in_rows : int
+        Rows from which a baseline is learned where none was given.
+    json_path : str
+        Dotted path to the rows inside a JSON payload; empty finds ``instances``,
+        ``predictions``, ``rows``, a list or one object by itself.
+    time_zone : str
+        Where the endpoint's users live: hours of day and days of week are told in it.
+    """
+
+    name: str
+    spans: Spans = Spans()
+    rules: Rules = Rules()
+    alerts: AlertSpans = AlertSpans()
+    burn_in_rows: int = 2_000
+    json_path: str = ""
+    time_zone: str = "UTC"

@@ -1,0 +1,306 @@
+"""What crosses a seam: records in, findings between, documents and actions out.
+
+Documents are what sinks get and dashboards show; their JSON Schema is published from these types
+(``documents.json_schema``). Nothing in them comes from a wall clock, so that a replay makes the
+same bytes, and nothing in them is a raw feature value, except that an extreme is given rounded
+to two digits where it is the whole finding.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, NamedTuple, NewType
+
+import msgspec
+
+from streamer.core.errors import Reason
+from streamer.core.schema import Kind, Side
+
+ShardId = NewType("ShardId", str)
+Fingerprint = NewType("Fingerprint", str)
+
+
+class Key(NamedTuple):
+    """Who answered: one model version behind one variant of one endpoint."""
+
+    endpoint: str
+    variant: str
+    version: str
+
+
+class Batch(NamedTuple):
+    """Records of one poll of one shard, in the shard's order.
+
+    Attributes
+    ----------
+    shard : ShardId
+        Where they come from.
+    payloads : sequence of bytes
+        One record each.
+    positions : sequence of str
+        Place of each record in its shard: a sequence number, ``file:line`` …
+    partition_keys : sequence of str, or None
+        Partition key of each record, where the source has them.
+    path : str
+        S3 key or file path they were read from; may name endpoint and variant.
+    """
+
+    shard: ShardId
+    payloads: Sequence[bytes]
+    positions: Sequence[str]
+    partition_keys: Sequence[str] | None = None
+    path: str = ""
+
+
+class State(StrEnum):
+    """What can be said of a feature or an endpoint in one window."""
+
+    OK = "ok"
+    LEARNING = "learning"
+    INSUFFICIENT = "insufficient data"
+    SMALL = "significant but small"
+    NOT_ENOUGH = "not enough evidence"
+    BROKEN = "broken"
+
+
+class Cause(StrEnum):
+    """What kind of trouble an incident is about: one incident per endpoint and cause."""
+
+    MISSING = "missing values"
+    WILD = "wild values"
+    DRIFT = "drift"
+    VOLUME = "traffic volume"
+    UNREADABLE = "unreadable records"
+    SILENCE = "silence"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule's or detector's word on one window, for one feature or the whole endpoint.
+
+    Attributes
+    ----------
+    key : Key
+        Whose window it is.
+    rule : str
+        The rule's name in the configuration.
+    cause : Cause
+        Incident it belongs to.
+    feature : str
+        Empty for the endpoint as a whole.
+    state : State
+        ``BROKEN`` only when significant *and* practically large; ``SMALL`` significant alone;
+        ``NOT_ENOUGH`` large alone.
+    since_at, until_at : int
+        The window, milliseconds since the epoch.
+    live, expected : float
+        The measured value, and the baseline's or the past weeks'.
+    size : float
+        How large in ``unit``.
+    unit : str
+        ``sd`` (baseline deviations), ``points`` (of share, 0 to 1), ``ratio`` (live over expected),
+        ``rows``, or the distance's own name (``psi``, ``ks``).
+    weight : float
+        Evidence for ordering features, in deviations of its own noise; larger is more.
+    rows : int
+        Rows (or records) it rests on.
+    words : str
+        The finding in words, without the feature's name.
+    """
+
+    key: Key
+    rule: str
+    cause: Cause
+    feature: str = ""
+    state: State
+    since_at: int
+    until_at: int
+    live: float
+    expected: float
+    size: float
+    unit: str
+    weight: float
+    rows: int
+    words: str
+
+
+class FeatureDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="feature"):
+    """One feature in one window. Shares are of ``rows``; quantiles come from the cells.
+
+    ``id`` is deterministic and ``revision`` grows with the window's records: of two documents with
+    one id the larger revision is the more complete.
+    """
+
+    id: str
+    revision: int
+    endpoint: str
+    variant: str
+    model_version: str
+    baseline: str
+    window_start: datetime
+    window_end: datetime
+    feature: str
+    side: Side
+    feature_kind: Kind
+    state: State
+    rows: int
+    missing_share: float | None = None
+    mistyped_share: float | None = None
+    unseen_share: float | None = None
+    other_share: float | None = None
+    below_share: float | None = None
+    above_share: float | None = None
+    wild_rows: int | None = None
+    mean: float | None = None
+    deviation: float | None = None
+    quantiles: dict[str, float] | None = None
+    distinct: int | None = None
+    psi: float | None = None
+    ks: float | None = None
+    mean_shift: float | None = None
+    cells: tuple[int, ...] = ()
+    rules: dict[str, State] = {}
+
+
+class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="endpoint"):
+    """One endpoint, variant and version in one window: volume and health.
+
+    ``skipped_windows`` counts empty windows before this one that got no document of their own.
+    """
+
+    id: str
+    revision: int
+    endpoint: str
+    variant: str
+    model_version: str
+    baseline: str
+    window_start: datetime
+    window_end: datetime
+    state: State
+    complete: bool
+    records: int
+    rows: int
+    invalid: int
+    partial: int
+    late: int
+    duplicates: int
+    expected_records: float | None = None
+    volume_ratio: float | None = None
+    features_broken: tuple[str, ...] = ()
+    skipped_windows: int = 0
+    assumes_independence: bool = False
+    rules: dict[str, State] = {}
+
+
+class AlertState(StrEnum):
+    """Where an incident stands."""
+
+    PENDING = "pending"
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+class Severity(StrEnum):
+    """How soon a person should look."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class Contribution(msgspec.Struct, frozen=True, kw_only=True):
+    """One feature's part in an incident, at its worst window so far."""
+
+    feature: str
+    variant: str
+    model_version: str
+    rule: str
+    since: datetime
+    live: float
+    expected: float
+    size: float
+    unit: str
+    weight: float
+    rows: int
+    words: str
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="incident"):
+    """One trouble of one endpoint, from its first broken window to its end.
+
+    Attributes
+    ----------
+    id : str
+        Hash of fingerprint and ``since``.
+    revision : int
+        Number of changes; grows by one each.
+    fingerprint : Fingerprint
+        Hash of endpoint and cause: what makes two incidents the same trouble.
+    since : datetime
+        Start of the first broken window.
+    changed : datetime
+        Watermark time of this revision.
+    until : datetime or None
+        End of the last broken window, once resolved.
+    contributions : tuple of Contribution
+        Heaviest first; the endpoint as a whole has an empty feature.
+    title, text : str
+        One line, and what a person reads in ten seconds.
+    """
+
+    id: str
+    revision: int
+    fingerprint: Fingerprint
+    endpoint: str
+    cause: Cause
+    state: AlertState
+    severity: Severity
+    since: datetime
+    changed: datetime
+    until: datetime | None = None
+    contributions: tuple[Contribution, ...] = ()
+    title: str
+    text: str
+    assumes_independence: bool = False
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="dead_letter"):
+    """A record, or one side of it, set aside; never with its payload.
+
+    ``id`` is the hash of place and reason; the record can be read again from the stream by
+    ``shard`` and ``position`` while the stream keeps it, and known again by ``sha256``.
+    """
+
+    id: str
+    shard: str
+    position: str
+    reason: Reason
+    sha256: str
+    size_bytes: int
+    side: Side | None = None
+    endpoint: str = ""
+
+
+Document = FeatureDocument | EndpointDocument | Incident | DeadLetter
+
+
+class Index(NamedTuple):
+    """Action: write this document to the index; an equal or newer revision there wins."""
+
+    document: FeatureDocument | EndpointDocument | Incident
+
+
+class Notify(NamedTuple):
+    """Action: tell people; ``id`` is deterministic, so that telling twice can be noticed."""
+
+    id: str
+    incident: Incident
+    why: Literal["firing", "changed", "repeat", "resolved"]
+
+
+class Reject(NamedTuple):
+    """Action: keep this dead letter."""
+
+    letter: DeadLetter
+
+
+Action = Index | Notify | Reject
