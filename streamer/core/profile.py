@@ -172,7 +172,8 @@ def distinct_of(registers: NDArray[np.uint8]) -> NDArray[np.int64]:
     """
     hit = np.unpackbits(registers, axis=1).sum(axis=1)
     free = np.maximum(REGISTERS - hit, 0.5)
-    return np.rint(-REGISTERS * np.log(free / REGISTERS)).astype(np.int64)
+    estimate: NDArray[np.float64] = -REGISTERS * np.log(free / REGISTERS)
+    return np.rint(estimate).astype(np.int64)
 
 
 def _count_categories(profile: Profile, how: SideLayout, codes: NDArray[np.int32]) -> None:
