@@ -21,7 +21,7 @@ class FeatureCells(NamedTuple):
     ----------
     baseline : FeatureBaseline
         The feature as it was in training.
-    index : int
+    row : int
         Row in ``Columns.numbers`` or ``Columns.codes`` of its side.
     number : int
         Index among all number features of both sides; -1 for categories.
@@ -31,7 +31,7 @@ class FeatureCells(NamedTuple):
     """
 
     baseline: FeatureBaseline
-    index: int
+    row: int
     number: int
     start: int
     stop: int
