@@ -120,6 +120,21 @@ class AlertSpans(msgspec.Struct, frozen=True, kw_only=True):
     repeat: int = 86_400
 
 
+class VersionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """A model version that is served from a time on.
+
+    Attributes
+    ----------
+    id : str
+        The version's name; it is stamped on every document.
+    from_at : int
+        Milliseconds since the epoch.
+    """
+
+    id: str
+    from_at: int
+
+
 class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How one endpoint is watched.
 
@@ -136,6 +151,8 @@ class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
         ``predictions``, ``rows``, a list or one object by itself.
     time_zone : str
         Where the endpoint's users live: hours of day and days of week are told in it.
+    versions : tuple of VersionSettings
+        Model versions by the time they took over, ascending; a version a record names itself wins.
     """
 
     name: str
@@ -145,3 +162,39 @@ class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
     burn_in_rows: int = 2_000
     json_path: str = ""
     time_zone: str = "UTC"
+    versions: tuple[VersionSettings, ...] = ()
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How records are read and which endpoints are watched.
+
+    Attributes
+    ----------
+    limits : Limits
+        Bounds on hostile payloads.
+    out_of_orderness_seconds : int
+        A shard's watermark is its greatest event time less this.
+    idle_seconds : int
+        A shard empty at the tip this long stops holding the others back.
+    learn_unknown : bool
+        Whether endpoints that are not configured are learned from their own traffic; else ignored.
+    max_endpoints, max_tracks : int
+        Endpoints, and variants and versions of one, watched at most; more are ignored and counted.
+    endpoint, variant : str
+        Names for records that carry none.
+    endpoints : tuple of EndpointSettings
+        The configured ones.
+    unknown : EndpointSettings
+        How the others are watched; its name is not used.
+    """
+
+    limits: Limits = Limits()
+    out_of_orderness_seconds: int = 5
+    idle_seconds: int = 30
+    learn_unknown: bool = True
+    max_endpoints: int = 1_000
+    max_tracks: int = 64
+    endpoint: str = ""
+    variant: str = ""
+    endpoints: tuple[EndpointSettings, ...] = ()
+    unknown: EndpointSettings = EndpointSettings(name="")
