@@ -1,0 +1,253 @@
+"""The engine: records in, actions out; synchronous, deterministic, and given the time.
+
+``ingest`` folds a batch into parts, closes what the watermark allows and decides on it. The same
+records give the same documents and alerts, whatever the batch bounds and however shards interleave.
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from streamer.core.baseline.model import Baseline
+from streamer.core.decode.batch import BatchDecoder, Captures, Rejected
+from streamer.core.decode.names import Names
+from streamer.core.endpoint import Endpoint
+from streamer.core.errors import Reason
+from streamer.core.fold import Refusal, Sequenced, fold, fold_raw, sequence
+from streamer.core.identity import hash_of
+from streamer.core.schema import Side
+from streamer.core.settings import EndpointSettings, EngineSettings
+from streamer.core.totals import Totals, add_reason
+from streamer.core.track import Track
+from streamer.core.types import Action, Batch, DeadLetter, Key, Reject
+from streamer.core.watermarks import BEGINNING, END, Lateness, Watermarks
+
+# The variant SageMaker makes when nobody names one.
+DEFAULT_VARIANT = "AllTraffic"
+
+
+class Engine:
+    """All endpoints of one service.
+
+    Parameters
+    ----------
+    settings : EngineSettings
+        What is watched and how.
+    baselines : mapping of (endpoint, version) to Baseline
+        Version ``""`` holds for every version without one of its own.
+
+    Attributes
+    ----------
+    totals : Totals
+        Every record read, under one heading.
+    watermarks : Watermarks
+        How far event time has come.
+    endpoints : dict of str to Endpoint
+        Those seen so far.
+    """
+
+    def __init__(self, settings: EngineSettings, baselines: Mapping[tuple[str, str], Baseline]) -> None:
+        self.settings = settings
+        self.baselines = dict(baselines)
+        self.totals = Totals()
+        self.watermarks = Watermarks(settings.out_of_orderness_seconds, settings.idle_seconds)
+        self.endpoints: dict[str, Endpoint] = {}
+        self._configured = {e.name: e for e in settings.endpoints}
+        self._decoder = BatchDecoder(settings.limits, self._default_names(), self._key_of)
+        # Nothing can close before this time: most batches are done without a look at every endpoint.
+        self._next_at = END
+
+    def _default_names(self) -> Names:
+        only = self.settings.endpoints[0].name if len(self.settings.endpoints) == 1 else ""
+        return Names(self.settings.endpoint or only, self.settings.variant)
+
+    def _key_of(self, names: Names, event_at: int) -> Key | None:
+        settings = self._settings_of(names.endpoint)
+        if settings is None:
+            return None
+        version = names.version
+        if not version:
+            version = next((v.id for v in reversed(settings.versions) if v.from_at <= event_at), "")
+        return Key(names.endpoint, names.variant or DEFAULT_VARIANT, version)
+
+    def _settings_of(self, name: str) -> EndpointSettings | None:
+        found = self._configured.get(name)
+        if found is not None:
+            return found
+        return self.settings.unknown if self.settings.learn_unknown else None
+
+    def _endpoint(self, name: str) -> Endpoint | None:
+        endpoint = self.endpoints.get(name)
+        if endpoint is None:
+            settings = self._settings_of(name)
+            if settings is None or (name not in self._configured and len(self.endpoints) >= self.settings.max_endpoints):
+                return None
+            endpoint = self.endpoints[name] = Endpoint(name, settings)
+        return endpoint
+
+    def _track(self, key: Key) -> tuple[Endpoint, Track] | None:
+        endpoint = self._endpoint(key.endpoint)
+        if endpoint is None:
+            return None
+        track = endpoint.tracks.get(key)
+        if track is None:
+            if len(endpoint.tracks) >= self.settings.max_tracks:
+                return None
+            baseline = self.baselines.get((key.endpoint, key.version)) or self.baselines.get((key.endpoint, ""))
+            track = endpoint.tracks[key] = Track(key, endpoint.settings, self.settings.limits, baseline)
+        return endpoint, track
+
+    def begin(self, shard: str) -> None:
+        """Note that a shard will be read: until its first record it holds every pane open."""
+        self.watermarks.begin(shard)
+
+    def ingest(self, batch: Batch, now: int) -> list[Action]:
+        """Take in one poll's records.
+
+        Parameters
+        ----------
+        batch : Batch
+            Records of one shard, in its order.
+        now : int
+            Wall clock, milliseconds since the epoch: refuses event times too far ahead.
+
+        Returns
+        -------
+        list of Action
+            What the shell must do, in order.
+        """
+        decoded = self._decoder.decode(batch, now)
+        lateness = self.watermarks.observe(batch.shard, decoded.event_at)
+        self.totals.records += len(batch.payloads)
+        self.totals.ignored += decoded.ignored
+        actions: list[Action] = [self._refuse(batch, r, lateness) for r in decoded.rejected]
+        for key, captures in decoded.captures.items():
+            found = self._track(key)
+            if found is None:
+                self.totals.ignored += len(captures.sides)
+            else:
+                actions += self._fold(batch, *found, captures, lateness)
+        return actions + self._close(now)
+
+    def empty(self, shard: str, now: int) -> list[Action]:
+        """Note that a shard was polled at its tip and had nothing; close what that allows."""
+        self.watermarks.empty(shard, now)
+        return self._close(now)
+
+    def _fold(
+        self, batch: Batch, endpoint: Endpoint, track: Track, captures: Captures, lateness: Lateness
+    ) -> list[Action]:
+        watermark_at = lateness.watermark_at[captures.record]
+        spans = endpoint.settings.spans
+        sequenced = sequence(captures, watermark_at, spans, batch.shard, track.duplicates)
+        if track.layout is not None:
+            folded = fold(captures, sequenced, track.layout, track.readers)
+        else:
+            folded = fold_raw(captures, sequenced, endpoint.settings.json_path, self.settings.limits)
+        track.add(folded.parts)
+        totals = self.totals
+        accepted_late = int((folded.accepted & sequenced.late).sum())
+        totals.accepted += int(folded.accepted.sum()) - accepted_late
+        totals.late_revised += accepted_late
+        totals.late_dropped += int(sequenced.gone.sum())
+        totals.duplicate += int(sequenced.duplicate.sum())
+        totals.rows_in += sum(part.rows_in for part in folded.parts)
+        totals.rows_out += sum(part.rows_out for part in folded.parts)
+        for pane_at in sequenced.pane_at[sequenced.duplicate].tolist():
+            track.window_of(pane_at).counts.duplicates += 1
+        self._note_next(track, sequenced)
+        actions = [self._refuse_side(batch, endpoint, track, captures, sequenced, r) for r in folded.refusals]
+        for i in np.flatnonzero(sequenced.gone).tolist():
+            record = int(captures.record[i])
+            actions.append(Reject(_letter(batch, record, Reason.LATE, endpoint.name)))
+        return actions
+
+    def _note_next(self, track: Track, sequenced: Sequenced) -> None:
+        if len(sequenced.pane_at):
+            pane_end = int(sequenced.pane_at.min()) + track.settings.spans.pane * 1000
+            self._next_at = min(self._next_at, pane_end)
+
+    def _refuse(self, batch: Batch, rejected: Rejected, lateness: Lateness) -> Action:
+        add_reason(self.totals.invalid, rejected.reason)
+        at = int(lateness.greatest_at[rejected.record])
+        # Records that can't be read have no time of their own: they count where their shard stood.
+        endpoint = self.endpoints.get(rejected.endpoint) or self._configured_endpoint(rejected.endpoint)
+        if endpoint is not None and at != BEGINNING:
+            endpoint.note_invalid(at)
+        return Reject(_letter(batch, rejected.record, rejected.reason, rejected.endpoint))
+
+    def _configured_endpoint(self, name: str) -> Endpoint | None:
+        return self._endpoint(name) if name in self._configured else None
+
+    def _refuse_side(
+        self,
+        batch: Batch,
+        endpoint: Endpoint,
+        track: Track,
+        captures: Captures,
+        sequenced: Sequenced,
+        refusal: Refusal,
+    ) -> Action:
+        i = int(np.searchsorted(captures.record, refusal.record))
+        if refusal.whole:
+            add_reason(self.totals.invalid, refusal.reason)
+            endpoint.note_invalid(int(captures.event_at[i]))
+        else:
+            add_reason(self.totals.partial, refusal.reason)
+            track.window_of(int(sequenced.pane_at[i])).counts.partial += 1
+        side = None if refusal.whole else refusal.side
+        return Reject(_letter(batch, refusal.record, refusal.reason, endpoint.name, side))
+
+    def _close(self, now: int) -> list[Action]:
+        at = self.watermarks.advance(now)
+        return self._close_until(at) if at >= self._next_at else []
+
+    def _close_until(self, at: int) -> list[Action]:
+        """Close panes, then windows in order of their ends and of the endpoints' names."""
+        actions: list[Action] = []
+        endpoints = [self.endpoints[name] for name in sorted(self.endpoints)]
+        for endpoint in endpoints:
+            endpoint.close_panes(at)
+        ends = {end for endpoint in endpoints if (end := endpoint.next_close_at()) is not None and end <= at}
+        while ends:
+            end_at = min(ends)
+            for endpoint in endpoints:
+                if endpoint.next_close_at() == end_at:
+                    actions += endpoint.close(end_at)
+            ends = {end for endpoint in endpoints if (end := endpoint.next_close_at()) is not None and end <= at}
+        for endpoint in endpoints:
+            actions += endpoint.revise(at)
+        self._next_at = min((endpoint.next_at() for endpoint in endpoints), default=END)
+        return actions
+
+    def finish(self) -> list[Action]:
+        """Write out what is open, after the last record of a replay.
+
+        Windows the input went past are closed and decided on as ever; the last ones, which it may
+        not have filled, are written as incomplete and nothing is decided on them.
+        """
+        shards = self.watermarks.shards.values()
+        greatest = max((clock.greatest_at for clock in shards), default=BEGINNING)
+        if greatest == BEGINNING:
+            return []
+        for endpoint in self.endpoints.values():
+            endpoint.close_panes(END)
+        actions = self._close_until(greatest)
+        for name in sorted(self.endpoints):
+            actions += self.endpoints[name].write_open()
+        return actions
+
+
+def _letter(batch: Batch, record: int, reason: Reason, endpoint: str, side: Side | None = None) -> DeadLetter:
+    payload, position = batch.payloads[record], batch.positions[record]
+    return DeadLetter(
+        id=hash_of(batch.shard, position, reason, side or ""),
+        shard=batch.shard,
+        position=position,
+        reason=reason,
+        sha256=hashlib.sha256(payload).hexdigest(),
+        size_bytes=len(payload),
+        side=side,
+        endpoint=endpoint,
+    )

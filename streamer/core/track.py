@@ -1,0 +1,170 @@
+"""Track: one key's open panes and windows, from its first record on."""
+
+from collections.abc import Iterable
+
+from streamer.core.baseline.model import Baseline
+from streamer.core.decode.sides import SideReader
+from streamer.core.duplicates import Duplicates
+from streamer.core.eventtime import start_of
+from streamer.core.fold import columns_of
+from streamer.core.layout import Layout
+from streamer.core.panes import Pane, Part, RawRow
+from streamer.core.profile import profile_of
+from streamer.core.schema import Side
+from streamer.core.settings import EndpointSettings, Limits
+from streamer.core.types import Key
+from streamer.core.windows import Window, WindowCounts
+
+# While learning, so many rows of one pane are kept at most; more traffic than that learns in seconds anyway.
+_RAW_ROWS_PER_PANE = 20_000
+# More empty windows in a row than this get no document each: one says how many there were.
+EMPTY_WINDOWS = 1_000
+
+
+class Track:
+    """What is going on for one model version behind one variant of one endpoint.
+
+    Parameters
+    ----------
+    key : Key
+        Who answered.
+    settings : EndpointSettings
+        Spans and paths.
+    limits : Limits
+        For reading payloads.
+    baseline : Baseline or None
+        ``None``: learned from the first traffic.
+
+    Attributes
+    ----------
+    layout : Layout or None
+        Cells; ``None`` while learning.
+    readers : dict of Side to SideReader
+        Readers of the sides the baseline has features of.
+    panes, windows : dict of int to Pane, Window
+        The open ones, by start.
+    window_at : int or None
+        Start of the next window to close; ``None`` before the first pane closed.
+    active_at : int
+        Start of the last window that had a record.
+    since_at : int
+        From where on the baseline holds.
+    """
+
+    def __init__(self, key: Key, settings: EndpointSettings, limits: Limits, baseline: Baseline | None) -> None:
+        self.key = key
+        self.settings = settings
+        self.limits = limits
+        self.panes: dict[int, Pane] = {}
+        self.windows: dict[int, Window] = {}
+        self.window_at: int | None = None
+        self.active_at = 0
+        self.since_at = 0
+        self.duplicates = Duplicates()
+        self.learned: list[RawRow] = []
+        self.baseline: Baseline | None = None
+        self.layout: Layout | None = None
+        self.readers: dict[Side, SideReader] = {}
+        self._pane = settings.spans.pane * 1000
+        self._window = settings.spans.window * 1000
+        if baseline is not None:
+            self._settle(baseline)
+
+    def _settle(self, baseline: Baseline) -> None:
+        self.baseline = baseline
+        self.layout = Layout(baseline)
+        self.readers = {
+            side: SideReader(baseline.schema, side, self.settings.json_path, self.limits)
+            for side in Side
+            if baseline.schema.of(side)
+        }
+
+    def window_of(self, pane_at: int) -> Window:
+        """The window a pane belongs to, made if there was none."""
+        start = start_of(pane_at, self.settings.spans.window, self.settings.spans.offset)
+        window = self.windows.get(start)
+        if window is None:
+            window = self.windows[start] = Window(WindowCounts(start))
+        return window
+
+    def add(self, parts: Iterable[Part]) -> None:
+        """Take in the parts of a batch."""
+        for part in parts:
+            if part.late:
+                self.window_of(part.pane_at).add_late(part, with_profile=part.pane_at >= self.since_at)
+                continue
+            pane = self.panes.get(part.pane_at)
+            if pane is None:
+                pane = self.panes[part.pane_at] = Pane(part.pane_at, _RAW_ROWS_PER_PANE)
+            pane.add(part)
+
+    def close_panes(self, until_at: int) -> None:
+        """Merge the panes that end by the watermark into their windows, in order."""
+        for start in sorted(start for start in self.panes if start + self._pane <= until_at):
+            pane = self.panes.pop(start)
+            window = self.window_of(start)
+            if self.window_at is None:
+                self.window_at = window.counts.start_at
+            window.add_pane(pane)
+            self.active_at = max(self.active_at, window.counts.start_at)
+            missing = self.settings.burn_in_rows - len(self.learned)
+            if self.layout is None and missing > 0:
+                self.learned.extend(pane.raw[:missing])
+
+    def next_close_at(self) -> int | None:
+        """End of the next window to close; ``None`` before the first pane closed."""
+        return None if self.window_at is None else self.window_at + self._window
+
+    def due(self, end_at: int) -> Window | None:
+        """The window that ends at a time and is to be closed now, empty ones included."""
+        if self.window_at is None or self.window_at + self._window != end_at:
+            return None
+        window = self.window_of(self.window_at)
+        self.window_at = end_at
+        return window
+
+    def pass_over(self, until_at: int) -> None:
+        """Skip all but the last ``EMPTY_WINDOWS`` of a long run of empty windows before a time."""
+        if self.window_at is None:
+            return
+        ahead = min([*self.panes, *(start for start in self.windows if start >= self.window_at), until_at])
+        empty = (ahead - self.window_at) // self._window
+        if empty > EMPTY_WINDOWS:
+            skipped = empty - EMPTY_WINDOWS
+            self.window_at += skipped * self._window
+            self.window_of(self.window_at).counts.skipped = skipped
+
+    def begin(self, baseline: Baseline, from_at: int) -> None:
+        """Watch by a learned baseline from a window's start on; rows kept of open panes are read again."""
+        self._settle(baseline)
+        self.since_at = from_at
+        self.learned = []
+        if self.layout is None:
+            return
+        for pane in self.panes.values():
+            profile = profile_of(self.layout, columns_of(pane.raw, self.readers))
+            if pane.profile is not None:
+                profile.add(pane.profile)
+            pane.profile, pane.raw = profile, []
+
+    def forget(self, until_at: int) -> list[Window]:
+        """Let go of closed windows that no late record can revise any more.
+
+        Parameters
+        ----------
+        until_at : int
+            The watermark.
+
+        Returns
+        -------
+        list of Window
+            Those let go, in order.
+        """
+        gone_at = until_at - self.settings.spans.lateness * 1000
+        self.duplicates.forget(gone_at - self._pane + 1)
+        done = [
+            start
+            for start in sorted(self.windows)
+            if start + self._window <= gone_at and (self.window_at is None or start < self.window_at)
+        ]
+        return [self.windows.pop(start) for start in done]

@@ -1,0 +1,54 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.core.duplicates import Duplicates
+
+sightings = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 40)), max_size=80)
+
+
+def first_sightings(seen: list[tuple[int, int]]) -> list[bool]:
+    return [pair not in seen[:i] for i, pair in enumerate(seen)]
+
+
+@given(sightings, st.lists(st.integers(1, 7), min_size=1, max_size=80))
+def test_every_first_sighting_is_fresh_whatever_the_batch_bounds(seen: list[tuple[int, int]], sizes: list[int]) -> None:
+    duplicates = Duplicates()
+    fresh: list[bool] = []
+    at = 0
+    while at < len(seen):
+        part = seen[at : at + sizes[at % len(sizes)]]
+        panes = np.array([pane for pane, _ in part], np.int64)
+        identity = np.array([value for _, value in part], np.uint64)
+        fresh += duplicates.fresh("s", panes, identity).tolist()
+        at += len(part)
+    assert fresh == first_sightings(seen)
+    assert len(duplicates) == len(set(seen))
+
+
+def test_another_shard_has_its_own_memory() -> None:
+    duplicates = Duplicates()
+    pane, identity = np.zeros(1, np.int64), np.array([7], np.uint64)
+    assert duplicates.fresh("a", pane, identity).all()
+    assert duplicates.fresh("b", pane, identity).all()
+    assert not duplicates.fresh("a", pane, identity).any()
+
+
+def test_a_pane_is_forgotten_when_its_lateness_has_ended() -> None:
+    duplicates = Duplicates()
+    duplicates.fresh("a", np.array([0, 10]), np.array([1, 2], np.uint64))
+    duplicates.forget(10)
+    assert list(duplicates.to_arrays()) == [("a", 10)]
+
+
+@given(sightings, sightings)
+def test_restored_it_goes_on_as_if_never_stopped(before: list[tuple[int, int]], after: list[tuple[int, int]]) -> None:
+    def see(duplicates: Duplicates, seen: list[tuple[int, int]]) -> list[bool]:
+        panes, identity = np.array([p for p, _ in seen], np.int64), np.array([v for _, v in seen], np.uint64)
+        return duplicates.fresh("s", panes, identity).tolist()
+
+    never, stopped, restored = Duplicates(), Duplicates(), Duplicates()
+    see(never, before)
+    see(stopped, before)
+    restored.restore(stopped.to_arrays())
+    assert see(restored, after) == see(never, after)
