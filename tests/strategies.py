@@ -91,7 +91,9 @@ def batch(
 cells = st.one_of(
     st.floats(width=64).map(repr),
     st.integers().map(str),
-    st.sampled_from(["", " ", "nan", "NA", "null", "true", "1_0", ".5", "5.", "+1", "1e999", "a", "é", "１", "[1]", '"']),
+    st.sampled_from(
+        ["", " ", "nan", "NA", "null", "true", "1_0", ".5", "5.", "+1", "1e999", "a", "é", "１", "[1]", '"']
+    ),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4),
 )
 
@@ -99,7 +101,9 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @st.composite
-def number_columns(draw: st.DrawFn, features: int = 3, rows: int = 40) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def number_columns(
+    draw: st.DrawFn, features: int = 3, rows: int = 40
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Feature-major numbers with NaN, zeros of both signs, extremes and values on the cuts."""
     n = draw(st.integers(0, rows))
     value = st.one_of(finite, st.sampled_from([0.0, -0.0, 1.0, 5.0, 10.0, 1e300, -1e300, 61.0]), st.just(float("nan")))
