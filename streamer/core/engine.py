@@ -18,6 +18,7 @@ from streamer.core.fold import Refusal, Sequenced, fold, fold_raw, sequence
 from streamer.core.identity import hash_of
 from streamer.core.schema import Side
 from streamer.core.settings import EndpointSettings, EngineSettings
+from streamer.core.snapshot import StreamState, freeze_endpoint, freeze_stream, thaw_endpoint, thaw_stream
 from streamer.core.totals import Totals, add_reason
 from streamer.core.track import Track
 from streamer.core.types import Action, Batch, DeadLetter, Key, Reject
@@ -81,7 +82,8 @@ class Engine:
         endpoint = self.endpoints.get(name)
         if endpoint is None:
             settings = self._settings_of(name)
-            if settings is None or (name not in self._configured and len(self.endpoints) >= self.settings.max_endpoints):
+            full = len(self.endpoints) >= self.settings.max_endpoints
+            if settings is None or (full and name not in self._configured):
                 return None
             endpoint = self.endpoints[name] = Endpoint(name, settings)
         return endpoint
@@ -157,7 +159,12 @@ class Engine:
         for pane_at in sequenced.pane_at[sequenced.duplicate].tolist():
             track.window_of(pane_at).counts.duplicates += 1
         self._note_next(track, sequenced)
-        actions = [self._refuse_side(batch, endpoint, track, captures, sequenced, r) for r in folded.refusals]
+        for refusal in folded.refusals:
+            self._count_refusal(refusal, endpoint, track, captures, sequenced, lateness)
+        actions: list[Action] = [
+            Reject(_letter(batch, r.record, r.reason, endpoint.name, None if r.whole else r.side))
+            for r in folded.refusals
+        ]
         for i in np.flatnonzero(sequenced.gone).tolist():
             record = int(captures.record[i])
             actions.append(Reject(_letter(batch, record, Reason.LATE, endpoint.name)))
@@ -180,24 +187,26 @@ class Engine:
     def _configured_endpoint(self, name: str) -> Endpoint | None:
         return self._endpoint(name) if name in self._configured else None
 
-    def _refuse_side(
+    def _count_refusal(
         self,
-        batch: Batch,
+        refusal: Refusal,
         endpoint: Endpoint,
         track: Track,
         captures: Captures,
         sequenced: Sequenced,
-        refusal: Refusal,
-    ) -> Action:
+        lateness: Lateness,
+    ) -> None:
         i = int(np.searchsorted(captures.record, refusal.record))
+        late = bool(sequenced.late[i])
         if refusal.whole:
             add_reason(self.totals.invalid, refusal.reason)
-            endpoint.note_invalid(int(captures.event_at[i]))
+            # Its own window may have closed if it is late: then it counts where its shard stands, so
+            # that what a rule sees does not depend on how far other shards have come.
+            endpoint.note_invalid(int(lateness.greatest_at[refusal.record] if late else captures.event_at[i]))
         else:
             add_reason(self.totals.partial, refusal.reason)
-            track.window_of(int(sequenced.pane_at[i])).counts.partial += 1
-        side = None if refusal.whole else refusal.side
-        return Reject(_letter(batch, refusal.record, refusal.reason, endpoint.name, side))
+            if not late:
+                track.window_of(int(sequenced.pane_at[i])).counts.partial += 1
 
     def _close(self, now: int) -> list[Action]:
         at = self.watermarks.advance(now)
@@ -220,6 +229,40 @@ class Engine:
             actions += endpoint.revise(at)
         self._next_at = min((endpoint.next_at() for endpoint in endpoints), default=END)
         return actions
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Everything needed to go on as if never stopped: a blob for each endpoint, one for the stream.
+
+        The key ``""`` is the stream's. Equal states give equal bytes.
+        """
+        stream = StreamState(totals=self.totals, watermarks=self.watermarks.to_state())
+        blobs = {name: freeze_endpoint(self.endpoints[name]) for name in sorted(self.endpoints)}
+        return {"": freeze_stream(stream), **blobs}
+
+    @classmethod
+    def restore(
+        cls,
+        settings: EngineSettings,
+        baselines: Mapping[tuple[str, str], Baseline],
+        blobs: Mapping[str, bytes],
+    ) -> "Engine":
+        """Engine as it was.
+
+        Raises
+        ------
+        StateError
+            A blob is torn, foreign, or was written under another baseline.
+        """
+        engine = cls(settings, baselines)
+        stream = thaw_stream(blobs[""])
+        engine.totals = stream.totals
+        engine.watermarks.restore(stream.watermarks)
+        for name in sorted(set(blobs) - {""}):
+            mine = {version: b for (endpoint, version), b in engine.baselines.items() if endpoint == name}
+            how = engine._settings_of(name) or settings.unknown
+            engine.endpoints[name] = thaw_endpoint(blobs[name], how, settings.limits, mine)
+        engine._next_at = BEGINNING
+        return engine
 
     def finish(self) -> list[Action]:
         """Write out what is open, after the last record of a replay.

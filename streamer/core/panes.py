@@ -16,6 +16,10 @@ from streamer.core.layout import Layout
 from streamer.core.profile import Profile, profile_of
 from streamer.core.schema import Side
 
+# While a baseline is learned, so many rows of one pane are kept at most, those with the smallest
+# identities: more traffic than that learns in seconds anyway.
+RAW_ROWS = 20_000
+
 Cell = str | int | float | bool | None
 
 
@@ -74,15 +78,12 @@ class Pane:
     ----------
     start_at : int
         Start, milliseconds since the epoch.
-    keep : int
-        At most this many raw rows are kept, those with the smallest identities.
     """
 
-    __slots__ = ("keep", "profile", "raw", "records", "rows_in", "rows_out", "start_at")
+    __slots__ = ("profile", "raw", "records", "rows_in", "rows_out", "start_at")
 
-    def __init__(self, start_at: int, keep: int) -> None:
+    def __init__(self, start_at: int) -> None:
         self.start_at = start_at
-        self.keep = keep
         self.records = 0
         self.rows_in = 0
         self.rows_out = 0
@@ -100,7 +101,7 @@ class Pane:
             else:
                 self.profile.add(part.profile)
         if part.raw:
-            self.raw = sorted([*self.raw, *part.raw], key=_order)[: self.keep]
+            self.raw = sorted([*self.raw, *part.raw], key=_order)[:RAW_ROWS]
 
 
 def _order(row: RawRow) -> tuple[int, int]:

@@ -15,8 +15,6 @@ from streamer.core.settings import EndpointSettings, Limits
 from streamer.core.types import Key
 from streamer.core.windows import Window, WindowCounts
 
-# While learning, so many rows of one pane are kept at most; more traffic than that learns in seconds anyway.
-_RAW_ROWS_PER_PANE = 20_000
 # More empty windows in a row than this get no document each: one says how many there were.
 EMPTY_WINDOWS = 1_000
 
@@ -95,7 +93,7 @@ class Track:
                 continue
             pane = self.panes.get(part.pane_at)
             if pane is None:
-                pane = self.panes[part.pane_at] = Pane(part.pane_at, _RAW_ROWS_PER_PANE)
+                pane = self.panes[part.pane_at] = Pane(part.pane_at)
             pane.add(part)
 
     def close_panes(self, until_at: int) -> None:

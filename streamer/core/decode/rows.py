@@ -93,7 +93,7 @@ def _parse(text: str) -> object:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        if "ecursion" in str(error):
+        if "depth limit" in str(error):
             raise InvalidRecord(Reason.TOO_DEEP) from error
         # Python clients send NaN and Infinity, which are not JSON: NaN is missing, infinity mistyped.
         # The lenient reader also lets lone surrogates in, which no later writer could encode.

@@ -1,0 +1,227 @@
+"""Snapshot: the state of an endpoint as one versioned blob, and back, exactly.
+
+What is in it: open panes and windows, identities of records, the rows or the baseline learned,
+alerts, and the history of traffic. What is not: the configuration, and baselines that were given.
+"""
+
+from collections.abc import Mapping
+from typing import Final, cast
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.core.alerts import AlertBook, AlertBookState
+from streamer.core.baseline.model import Baseline
+from streamer.core.blob import pack, unpack
+from streamer.core.endpoint import Endpoint
+from streamer.core.errors import StateError
+from streamer.core.layout import Layout
+from streamer.core.panes import Pane, RawRow
+from streamer.core.profile import Profile
+from streamer.core.rules.volume import VolumeHistory, VolumeState
+from streamer.core.settings import EndpointSettings, Limits
+from streamer.core.totals import Totals
+from streamer.core.track import Track
+from streamer.core.types import Key
+from streamer.core.watermarks import WatermarkState
+from streamer.core.windows import Window, WindowCounts
+
+ENDPOINT_KIND: Final = "endpoint/1"
+STREAM_KIND: Final = "stream/1"
+
+Arrays = dict[str, NDArray[np.generic]]
+
+
+class _Pane(msgspec.Struct, frozen=True):
+    start_at: int
+    records: int
+    rows_in: int
+    rows_out: int
+    profiled: bool
+    raw: list[RawRow]
+
+
+class _Window(msgspec.Struct, frozen=True):
+    counts: WindowCounts
+    on_time: bool
+    late: bool
+
+
+class _Track(msgspec.Struct, frozen=True):
+    variant: str
+    version: str
+    baseline: str
+    learned_baseline: Baseline | None
+    window_at: int | None
+    active_at: int
+    since_at: int
+    learned: list[RawRow]
+    panes: list[_Pane]
+    windows: list[_Window]
+    seen: list[tuple[str, int]]
+
+
+class _Endpoint(msgspec.Struct, frozen=True):
+    name: str
+    tracks: list[_Track]
+    invalid: dict[int, int]
+    volumes: dict[str, VolumeState]
+    book: AlertBookState
+
+
+class StreamState(msgspec.Struct, frozen=True, kw_only=True):
+    """What spans endpoints."""
+
+    totals: Totals
+    watermarks: WatermarkState
+
+
+def freeze_endpoint(endpoint: Endpoint) -> bytes:
+    """State of one endpoint; equal states give equal bytes."""
+    arrays: Arrays = {}
+    tracks = [_freeze_track(i, endpoint.tracks[key], arrays) for i, key in enumerate(sorted(endpoint.tracks))]
+    body = _Endpoint(
+        name=endpoint.name,
+        tracks=tracks,
+        invalid=dict(sorted(endpoint.invalid.items())),
+        volumes={variant: endpoint.volumes[variant].to_state() for variant in sorted(endpoint.volumes)},
+        book=endpoint.book.to_state(),
+    )
+    return pack(ENDPOINT_KIND, body, arrays)
+
+
+def _freeze_track(i: int, track: Track, arrays: Arrays) -> _Track:
+    panes = []
+    for start in sorted(track.panes):
+        pane = track.panes[start]
+        if pane.profile is not None:
+            _freeze_profile(f"{i}/pane/{start}", pane.profile, arrays)
+        panes.append(_Pane(start, pane.records, pane.rows_in, pane.rows_out, pane.profile is not None, pane.raw))
+    windows = []
+    for start in sorted(track.windows):
+        window = track.windows[start]
+        for name, profile in (("on_time", window.on_time), ("late", window.late)):
+            if profile is not None:
+                _freeze_profile(f"{i}/{name}/{start}", profile, arrays)
+        windows.append(_Window(window.counts, window.on_time is not None, window.late is not None))
+    seen = track.duplicates.to_arrays()
+    for n, identities in enumerate(seen.values()):
+        arrays[f"{i}/seen/{n}"] = identities
+    learned = track.baseline if track.baseline is not None and track.baseline.learned else None
+    return _Track(
+        variant=track.key.variant,
+        version=track.key.version,
+        baseline=track.baseline.id if track.baseline is not None else "",
+        learned_baseline=learned,
+        window_at=track.window_at,
+        active_at=track.active_at,
+        since_at=track.since_at,
+        learned=track.learned,
+        panes=panes,
+        windows=windows,
+        seen=list(seen),
+    )
+
+
+def _freeze_profile(name: str, profile: Profile, arrays: Arrays) -> None:
+    for field in Profile.__slots__:
+        arrays[f"{name}/{field}"] = getattr(profile, field)
+
+
+def thaw_endpoint(
+    data: bytes, settings: EndpointSettings, limits: Limits, baselines: Mapping[str, Baseline | None]
+) -> Endpoint:
+    """Endpoint as it was.
+
+    Parameters
+    ----------
+    data : bytes
+        As ``freeze_endpoint`` made it.
+    settings : EndpointSettings
+        The endpoint's configuration now.
+    limits : Limits
+        For reading payloads.
+    baselines : mapping of version to Baseline or None
+        Baselines given for each version the blob may hold; ``""`` for the others.
+
+    Raises
+    ------
+    StateError
+        The blob is not ours, or was written under another baseline.
+    """
+    body, arrays = unpack(ENDPOINT_KIND, _Endpoint, data)
+    endpoint = Endpoint(body.name, settings)
+    for i, state in enumerate(body.tracks):
+        key = Key(body.name, state.variant, state.version)
+        given = baselines.get(state.version) or baselines.get("")
+        endpoint.tracks[key] = _thaw_track(i, key, state, arrays, settings, limits, given)
+    endpoint.invalid = dict(body.invalid)
+    endpoint.volumes = {
+        variant: VolumeHistory.from_state(state, settings.spans, settings.time_zone)
+        for variant, state in body.volumes.items()
+    }
+    endpoint.book = AlertBook.from_state(body.book, settings.alerts)
+    return endpoint
+
+
+def _thaw_track(
+    i: int,
+    key: Key,
+    state: _Track,
+    arrays: Arrays,
+    settings: EndpointSettings,
+    limits: Limits,
+    given: Baseline | None,
+) -> Track:
+    baseline = state.learned_baseline if state.learned_baseline is not None else given
+    if (baseline.id if baseline is not None else "") != state.baseline:
+        raise StateError(f"state of endpoint {key.endpoint!r} was written under another baseline")
+    track = Track(key, settings, limits, baseline)
+    track.window_at, track.active_at, track.since_at = state.window_at, state.active_at, state.since_at
+    track.learned = list(state.learned)
+    for kept in state.panes:
+        pane = track.panes[kept.start_at] = Pane(kept.start_at)
+        pane.records, pane.rows_in, pane.rows_out, pane.raw = kept.records, kept.rows_in, kept.rows_out, list(kept.raw)
+        if kept.profiled:
+            pane.profile = _thaw_profile(f"{i}/pane/{kept.start_at}", arrays, track.layout)
+    for held in state.windows:
+        start = held.counts.start_at
+        window = track.windows[start] = Window(held.counts)
+        if held.on_time:
+            window.on_time = _thaw_profile(f"{i}/on_time/{start}", arrays, track.layout)
+        if held.late:
+            window.late = _thaw_profile(f"{i}/late/{start}", arrays, track.layout)
+    seen = {shard_pane: _array(arrays, f"{i}/seen/{n}") for n, shard_pane in enumerate(state.seen)}
+    track.duplicates.restore(cast(dict[tuple[str, int], NDArray[np.uint64]], seen))
+    return track
+
+
+def _thaw_profile(name: str, arrays: Arrays, layout: Layout | None) -> Profile:
+    fields = {field: _array(arrays, f"{name}/{field}") for field in Profile.__slots__}
+    expected = Profile.empty(layout) if layout is not None else None
+    if expected is None or any(fields[f].shape != getattr(expected, f).shape for f in fields):
+        raise StateError("a profile in the state does not fit its baseline")
+    return Profile(**fields)  # type: ignore[arg-type]
+
+
+def _array(arrays: Arrays, name: str) -> NDArray[np.generic]:
+    if name not in arrays:
+        raise StateError(f"the state lacks the array {name!r}")
+    return arrays[name]
+
+
+def freeze_stream(state: StreamState) -> bytes:
+    """State that spans endpoints."""
+    return pack(STREAM_KIND, state, {})
+
+
+def thaw_stream(data: bytes) -> StreamState:
+    """State that spans endpoints, as it was.
+
+    Raises
+    ------
+    StateError
+        The blob is not ours.
+    """
+    return unpack(STREAM_KIND, StreamState, data)[0]
