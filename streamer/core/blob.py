@@ -102,7 +102,7 @@ def unpack(kind: str, body_type: type[T], data: bytes) -> tuple[T, dict[str, NDA
         if header.kind != kind:
             raise StateError(f"state blob holds {header.kind!r}, expected {kind!r}")
         body = msgspec.json.decode(header.body, type=body_type)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise StateError(f"state blob of kind {kind!r} has fields this version does not know: {error}") from error
     arrays: dict[str, NDArray[np.generic]] = {}
     at = _up(_HEAD.size + length)
@@ -110,6 +110,8 @@ def unpack(kind: str, body_type: type[T], data: bytes) -> tuple[T, dict[str, NDA
         if entry.dtype not in _DTYPES:
             raise StateError(f"state blob holds an array of dtype {entry.dtype!r}")
         count = math.prod(entry.shape)
+        if min(entry.shape, default=0) < 0 or at + count * np.dtype(entry.dtype).itemsize > len(whole):
+            raise StateError(f"state blob lacks bytes of the array {entry.name!r}")
         array = np.frombuffer(whole, np.dtype(entry.dtype), count, at)
         arrays[entry.name] = array.reshape(entry.shape).copy()
         at = _up(at + array.nbytes)

@@ -35,9 +35,12 @@ class Duplicates:
             False for repetitions.
         """
         fresh = np.zeros(len(identity), np.bool_)
-        panes = np.unique(pane_at)
-        for pane in panes.tolist():
-            mine = np.flatnonzero(pane_at == pane) if len(panes) > 1 else np.arange(len(identity))
+        # Stable, so that within a pane the shard's order stays; one sort, however many panes.
+        order = np.argsort(pane_at, kind="stable")
+        panes, starts = np.unique(pane_at[order], return_index=True)
+        bounds = [*starts.tolist(), len(order)]
+        for pane, begin, end in zip(panes.tolist(), bounds, bounds[1:], strict=False):
+            mine = order[begin:end]
             values, first = np.unique(identity[mine], return_index=True)
             runs = self._seen.setdefault((shard, pane), [])
             new = np.ones(len(values), np.bool_)

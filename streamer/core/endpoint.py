@@ -1,28 +1,52 @@
 """One endpoint: its tracks, its traffic's history, its alerts; close and decide.
 
 A window's rules see on-time records only, so what was decided stays decided; its document has the
-late ones, too, and is written again, with a larger revision, when they came after it closed.
+late ones, too, and is written again, with a larger revision, when its lateness is over.
 """
 
-from collections.abc import Iterable
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from streamer.core.alerts import AlertBook
 from streamer.core.baseline.learn import learn
+from streamer.core.baseline.model import Baseline
 from streamer.core.documents import endpoint_document, feature_document
-from streamer.core.eventtime import start_of
-from streamer.core.rules import WindowView, findings_of
-from streamer.core.rules.volume import VolumeHistory
+from streamer.core.eventtime import as_datetime, start_of
+from streamer.core.rules.history import VolumeHistory
+from streamer.core.rules.judge import Judgement, gravest, judge
+from streamer.core.rules.silence import silence
+from streamer.core.rules.unreadable import unreadable
+from streamer.core.rules.view import FeatureView
+from streamer.core.rules.volume import volume
 from streamer.core.settings import EndpointSettings
-from streamer.core.statistics import statistics_of
+from streamer.core.statistics import FeatureStatistics, statistics_of
 from streamer.core.track import Track
-from streamer.core.types import Action, Finding, Index, Key, State
+from streamer.core.types import Action, Cause, Finding, Index, Key, State
 from streamer.core.watermarks import END
 from streamer.core.windows import Window
 
-# A key that had no record for so long is let go of, with its empty windows.
-_RETIRED_AFTER_MS = 28 * 86_400_000
-# A version that gave way to another of its variant, sooner.
-_SUPERSEDED_WINDOWS = 3
+# After so many empty windows a key sleeps: no more documents until it has a record again.
+EMPTY_WINDOWS = 1_000
+# A version that gave way to another of its variant sleeps sooner.
+SUPERSEDED_WINDOWS = 3
+
+
+class Due(NamedTuple):
+    """A window that is being closed.
+
+    Attributes
+    ----------
+    track : Track
+        Whose.
+    window : Window
+        With every on-time record.
+    statistics : list of FeatureStatistics
+        Of its on-time rows; empty while learning and without rows.
+    """
+
+    track: Track
+    window: Window
+    statistics: list[FeatureStatistics]
 
 
 class Endpoint:
@@ -41,6 +65,8 @@ class Endpoint:
         One for each variant and model version seen.
     invalid : dict of int to int
         Records that could not be read, by start of window.
+    closed_at : int
+        End of the last window closed; 0 before.
     volumes : dict of str to VolumeHistory
         Traffic of the past weeks by variant: versions of a variant share its traffic.
     book : AlertBook
@@ -52,6 +78,7 @@ class Endpoint:
         self.settings = settings
         self.tracks: dict[Key, Track] = {}
         self.invalid: dict[int, int] = {}
+        self.closed_at = 0
         self.volumes: dict[str, VolumeHistory] = {}
         self.book = AlertBook(name, settings.alerts)
         self._window = settings.spans.window * 1000
@@ -62,38 +89,210 @@ class Endpoint:
         start = start_of(at, self.settings.spans.window, self.settings.spans.offset)
         self.invalid[start] = self.invalid.get(start, 0) + 1
 
-    def close_panes(self, until_at: int) -> None:
-        """Merge the panes the watermark passed into their windows."""
-        for track in self.tracks.values():
-            track.close_panes(until_at)
-            track.pass_over(until_at)
-
-    def next_close_at(self) -> int | None:
-        """End of the next window to close; ``None`` if none is open."""
-        return min((end for t in self.tracks.values() if (end := t.next_close_at()) is not None), default=None)
+    def next_close_at(self) -> int:
+        """End of the next window to close; ``END`` if none is open."""
+        ends = [end for t in self.tracks.values() if (end := t.next_close_at()) is not None]
+        ends += [start + self._window for start in self.invalid if start >= self.closed_at]
+        return min(ends, default=END)
 
     def next_at(self) -> int:
         """Earliest watermark that changes anything here; ``END`` if none does."""
         times = [start + self._pane for t in self.tracks.values() for start in t.panes]
         lateness = self.settings.spans.lateness * 1000
         times += [start + self._window + lateness for t in self.tracks.values() for start in t.windows]
-        closing = self.next_close_at()
-        return min([*times, *([] if closing is None else [closing])], default=END)
+        return min([*times, self.next_close_at()])
+
+    def close_panes(self, until_at: int) -> None:
+        """Merge the panes the watermark passed into their windows."""
+        for track in self.tracks.values():
+            track.close_panes(until_at)
 
     def close(self, end_at: int) -> list[Action]:
         """Close the windows that end at a time, and decide on them."""
-        due = [(track, window) for _, track in sorted(self.tracks.items()) if (window := track.due(end_at))]
-        findings: list[Finding] = []
-        for track, window in due:
-            window.counts.closed = True
-            window.counts.findings = findings_of(self._view(track, window, due))
-            findings += window.counts.findings
+        due = [
+            Due(track, window, _statistics(track, window))
+            for _, track in sorted(self.tracks.items())
+            if (window := track.due(end_at)) is not None
+        ]
+        self.closed_at = end_at
+        findings, judged = self._judge_shared(due, end_at)
+        for d in due:
+            own = self._judge_features(d, end_at)
+            judged |= {cause for j in own for cause in j.judged}
+            mine = [f for j in own for f in j.findings]
+            _settle(d, own, [*(f for f in findings if f.key.variant in ("", d.track.key.variant)), *mine])
+            findings += mine
         actions: list[Action] = []
-        for track, window in due:
-            actions += self._documents(track, window, complete=True)
-        independent = any(t.baseline is not None and t.baseline.assumes_independence for t, _ in due)
-        actions += self.book.advance(end_at, findings, assumes_independence=independent)
-        for track, _ in due:
-            self._learn(track, end_at)
-        self._retire(end_at)
+        for d in due:
+            actions += self._write(d.track, d.window, d.statistics if d.window.late is None else None)
+        independent = any(d.track.baseline is not None and d.track.baseline.assumes_independence for d in due)
+        actions += self.book.advance(end_at, findings, judged, assumes_independence=independent)
+        for d in due:
+            self._learn(d.track, end_at)
+            self._rest(d.track)
         return actions
+
+    def _judge_shared(self, due: list[Due], end_at: int) -> tuple[list[Finding], set[Cause]]:
+        """Ask the rules on the endpoint and its variants; with the causes there was data to judge."""
+        rules, start_at = self.settings.rules, end_at - self._window
+        invalid = self.invalid.get(start_at, 0)
+        records = sum(d.window.counts.records for d in due)
+        findings: list[Finding | None] = []
+        judged: set[Cause] = set()
+        if rules.unreadable and records + invalid:
+            judged.add(Cause.UNREADABLE)
+            findings.append(unreadable(Key(self.name, "", ""), rules, start_at, end_at, records, invalid))
+        explained = any(f is not None and f.state is State.BROKEN for f in findings)
+        for variant in sorted({d.track.key.variant for d in due}):
+            mine = [d for d in due if d.track.key.variant == variant]
+            key = Key(self.name, variant, "")
+            rows = sum(d.window.counts.rows for d in mine)
+            arrived = bool(rows or invalid)
+            history = self._history(variant, mine)
+            past = history.expected(start_at)
+            for d in mine:
+                d.window.counts.expected_rows = None if past is None else past.rows
+                d.window.counts.variant_rows = rows
+            history.add(start_at, rows, arrived=arrived)
+            if rules.silence:
+                findings.append(silence(key, rules, self._window, end_at, history))
+            # Records that came and could not be read are no change of traffic.
+            if rules.volume and past is not None and not explained:
+                judged.add(Cause.VOLUME)
+                findings.append(volume(key, rules, start_at, end_at, rows, past))
+            if arrived:
+                judged.add(Cause.SILENCE)
+        return [f for f in findings if f is not None], judged
+
+    def _history(self, variant: str, due: list[Due]) -> VolumeHistory:
+        history = self.volumes.get(variant)
+        if history is None:
+            history = self.volumes[variant] = VolumeHistory(self.settings.spans, self.settings.time_zone)
+            timelines = [b.timeline for d in due if (b := d.track.baseline) is not None and b.timeline is not None]
+            if self.settings.rules.baseline_is_traffic and timelines:
+                history.seed(timelines[0])
+        return history
+
+    def _judge_features(self, due: Due, end_at: int) -> list[Judgement]:
+        start_at = end_at - self._window
+        hours = self._hours(due.track, start_at)
+        return [
+            judge(
+                FeatureView(
+                    due.track.key,
+                    self.settings.rules,
+                    start_at,
+                    end_at,
+                    statistics,
+                    statistics.cells.baseline.profile_over(hours),
+                )
+            )
+            for statistics in due.statistics
+        ]
+
+    def _write(self, track: Track, window: Window, statistics: list[FeatureStatistics] | None) -> list[Action]:
+        """A window's documents; statistics are made of all its rows where they are not given."""
+        counts, key = window.counts, track.key
+        end_at = counts.start_at + self._window
+        invalid = self.invalid.get(counts.start_at, 0)
+        counts.revision = window.complete(invalid)
+        baseline = _baseline_of(track, window)
+        state = counts.state
+        if not counts.closed:
+            state = State.INSUFFICIENT
+        elif baseline is None:
+            state = State.LEARNING
+        document = endpoint_document(
+            key, baseline, counts, end_at, counts.revision, invalid, state, complete=counts.closed
+        )
+        actions: list[Action] = [Index(document)]
+        if statistics is None:
+            whole = window.whole
+            statistics = statistics_of(track.layout, whole) if whole is not None and track.layout is not None else []
+        by_feature: dict[str, list[Finding]] = {}
+        for finding in counts.findings:
+            by_feature.setdefault(finding.feature, []).append(finding)
+        for s in statistics:
+            if baseline is None:
+                break
+            shown = s.rows >= self.settings.rules.minimum_rows
+            said = counts.states.get(f"{s.side}/{s.name}", State.OK) if counts.closed else State.INSUFFICIENT
+            document_of = feature_document(
+                key, baseline, counts, end_at, counts.revision, s, said, by_feature.get(s.name, ()), shown=shown
+            )
+            actions.append(Index(document_of))
+        return actions
+
+    def _learn(self, track: Track, end_at: int) -> None:
+        if track.baseline is None and len(track.learned) >= self.settings.burn_in_rows:
+            track.begin(learn(track.learned, self.settings.time_zone), end_at)
+
+    def _rest(self, track: Track) -> None:
+        """Let a key sleep that has had no record for long, or gave way to another version."""
+        empty = track.empty_windows()
+        superseded = any(
+            t.active_at > track.active_at and t.key.variant == track.key.variant for t in self.tracks.values()
+        )
+        if empty >= EMPTY_WINDOWS or (superseded and empty >= SUPERSEDED_WINDOWS):
+            track.asleep = True
+
+    def revise(self, at: int) -> list[Action]:
+        """Write again the windows whose lateness is over and that late records changed; let go of them."""
+        actions: list[Action] = []
+        for _, track in sorted(self.tracks.items()):
+            for window in track.forget(at):
+                if window.complete(self.invalid.get(window.counts.start_at, 0)) > window.counts.revision:
+                    actions += self._write(track, window, None)
+        gone_at = at - self._window - self.settings.spans.lateness * 1000
+        for start in [s for s in self.invalid if s <= gone_at and s < self.closed_at]:
+            del self.invalid[start]
+        return actions
+
+    def write_open(self) -> list[Action]:
+        """Write what is open, after the last record of a replay: nothing is decided on it."""
+        actions: list[Action] = []
+        for _, track in sorted(self.tracks.items()):
+            for _, window in sorted(track.windows.items()):
+                if window.complete(self.invalid.get(window.counts.start_at, 0)) > window.counts.revision:
+                    actions += self._write(track, window, None)
+        return actions
+
+    def make_room(self) -> bool:
+        """Let go of the key that slept longest and has nothing open; whether there was one."""
+        idle = [t for t in self.tracks.values() if t.asleep and not t.panes and not t.windows]
+        if not idle:
+            return False
+        del self.tracks[min(idle, key=lambda t: (t.active_at, t.key)).key]
+        return True
+
+    def _hours(self, track: Track, start_at: int) -> tuple[int, ...]:
+        """Hours of day a window touches, in the zone of the baseline's profile."""
+        if track.baseline is None or track.baseline.timeline is None:
+            return ()
+        zone = ZoneInfo(track.baseline.timeline.time_zone)
+        hours = min(max(self._window // 3_600_000, 1), 24)
+        middles = [start_at + (2 * i + 1) * self._window // (2 * hours) for i in range(hours)]
+        return tuple(as_datetime(at).astimezone(zone).hour for at in middles)
+
+
+def _baseline_of(track: Track, window: Window) -> Baseline | None:
+    """The baseline a window is held against: none before a learned one began."""
+    return track.baseline if window.counts.start_at >= track.since_at else None
+
+
+def _statistics(track: Track, window: Window) -> list[FeatureStatistics]:
+    if track.layout is None or window.on_time is None or _baseline_of(track, window) is None:
+        return []
+    return statistics_of(track.layout, window.on_time)
+
+
+def _settle(due: Due, own: list[Judgement], findings: list[Finding]) -> None:
+    """Keep with a window what was said of it, for its documents."""
+    counts = due.window.counts
+    counts.closed = True
+    counts.findings = tuple(findings)
+    counts.states = {
+        f"{s.side}/{s.name}": j.state for s, j in zip(due.statistics, own, strict=True) if j.state is not State.OK
+    }
+    states = [j.state for j in own] + [f.state for f in findings]
+    counts.state = gravest(states if due.statistics else [*states, State.INSUFFICIENT])

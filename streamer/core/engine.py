@@ -5,6 +5,7 @@ records give the same documents and alerts, whatever the batch bounds and howeve
 """
 
 import hashlib
+import heapq
 from collections.abc import Mapping
 
 import numpy as np
@@ -94,7 +95,7 @@ class Engine:
             return None
         track = endpoint.tracks.get(key)
         if track is None:
-            if len(endpoint.tracks) >= self.settings.max_tracks:
+            if len(endpoint.tracks) >= self.settings.max_tracks and not endpoint.make_room():
                 return None
             baseline = self.baselines.get((key.endpoint, key.version)) or self.baselines.get((key.endpoint, ""))
             track = endpoint.tracks[key] = Track(key, endpoint.settings, self.settings.limits, baseline)
@@ -213,21 +214,18 @@ class Engine:
         return self._close_until(at) if at >= self._next_at else []
 
     def _close_until(self, at: int) -> list[Action]:
-        """Close panes, then windows in order of their ends and of the endpoints' names."""
+        """Close windows in order of their ends and of the endpoints' names, then the panes beyond."""
         actions: list[Action] = []
-        endpoints = [self.endpoints[name] for name in sorted(self.endpoints)]
-        for endpoint in endpoints:
-            endpoint.close_panes(at)
-        ends = {end for endpoint in endpoints if (end := endpoint.next_close_at()) is not None and end <= at}
-        while ends:
-            end_at = min(ends)
-            for endpoint in endpoints:
-                if endpoint.next_close_at() == end_at:
-                    actions += endpoint.close(end_at)
-            ends = {end for endpoint in endpoints if (end := endpoint.next_close_at()) is not None and end <= at}
-        for endpoint in endpoints:
-            actions += endpoint.revise(at)
-        self._next_at = min((endpoint.next_at() for endpoint in endpoints), default=END)
+        ends = [(endpoint.next_close_at(), name) for name, endpoint in self.endpoints.items()]
+        heapq.heapify(ends)
+        while ends and ends[0][0] <= at:
+            end_at, name = ends[0]
+            actions += self.endpoints[name].close(end_at)
+            heapq.heapreplace(ends, (self.endpoints[name].next_close_at(), name))
+        for name in sorted(self.endpoints):
+            self.endpoints[name].close_panes(at)
+            actions += self.endpoints[name].revise(at)
+        self._next_at = min((endpoint.next_at() for endpoint in self.endpoints.values()), default=END)
         return actions
 
     def snapshot(self) -> dict[str, bytes]:
@@ -274,10 +272,9 @@ class Engine:
         greatest = max((clock.greatest_at for clock in shards), default=BEGINNING)
         if greatest == BEGINNING:
             return []
-        for endpoint in self.endpoints.values():
-            endpoint.close_panes(END)
         actions = self._close_until(greatest)
         for name in sorted(self.endpoints):
+            self.endpoints[name].close_panes(END)
             actions += self.endpoints[name].write_open()
         return actions
 

@@ -160,7 +160,7 @@ def fold_raw(captures: Captures, sequenced: Sequenced, path: str, limits: Limits
     """Keep the rows of a key that has no baseline yet, as they are."""
     accepted = np.zeros(len(captures.sides), np.bool_)
     refusals: list[Refusal] = []
-    parts: list[Part] = []
+    parts: dict[tuple[int, bool], Part] = {}
     for i in sequenced.kept.tolist():
         rows: dict[Side, list[Row]] = {}
         failed: list[tuple[Side, Reason]] = []
@@ -179,28 +179,34 @@ def fold_raw(captures: Captures, sequenced: Sequenced, path: str, limits: Limits
             continue
         accepted[i] = True
         inputs, outputs = rows.get(Side.INPUT, []), rows.get(Side.OUTPUT, [])
-        raw = _raw_rows(int(captures.identity[i]), int(captures.event_at[i]), inputs, outputs)
-        parts.append(Part(int(sequenced.pane_at[i]), bool(sequenced.late[i]), 1, len(inputs), len(outputs), None, raw))
-    return Folded(parts, refusals, accepted)
+        place = int(sequenced.pane_at[i]), bool(sequenced.late[i])
+        part = parts.get(place) or Part(*place, 0, 0, 0, None, [])
+        part.raw.extend(_raw_rows(int(captures.identity[i]), int(captures.event_at[i]), inputs, outputs, limits))
+        parts[place] = part._replace(
+            records=part.records + 1, rows_in=part.rows_in + len(inputs), rows_out=part.rows_out + len(outputs)
+        )
+    return Folded([parts[place] for place in sorted(parts)], refusals, accepted)
 
 
-def _raw_rows(identity: int, event_at: int, inputs: list[Row], outputs: list[Row]) -> list[RawRow]:
+def _raw_rows(identity: int, event_at: int, inputs: list[Row], outputs: list[Row], limits: Limits) -> list[RawRow]:
     """Rows of both sides beside each other; where one side has fewer, its cells are absent."""
     rows = []
     for n in range(max(len(inputs), len(outputs))):
-        i = _cells(inputs[n], "_c") if n < len(inputs) else ()
-        o = _cells(outputs[n], "output_") if n < len(outputs) else ()
+        i = _cells(inputs[n], "_c", limits) if n < len(inputs) else ()
+        o = _cells(outputs[n], "output_", limits) if n < len(outputs) else ()
         rows.append(RawRow(identity, n, event_at, i, o))
     return rows
 
 
-def _cells(row: Row, prefix: str) -> tuple[tuple[str, Cell], ...]:
+def _cells(row: Row, prefix: str, limits: Limits) -> tuple[tuple[str, Cell], ...]:
     named = row.items() if isinstance(row, dict) else ((f"{prefix}{i}", cell) for i, cell in enumerate(row))
-    return tuple((name, _plain(cell)) for name, cell in named)
+    return tuple((name, _plain(cell, limits.text_characters)) for name, cell in named)
 
 
-def _plain(cell: object) -> Cell:
+def _plain(cell: object, characters: int) -> Cell:
     """A cell as state can hold it, meaning the same: infinities and huge integers become their text."""
+    if isinstance(cell, str) and len(cell) > characters:
+        return cell.strip()[:characters]
     if isinstance(cell, float) and not math.isfinite(cell):
         return None if math.isnan(cell) else str(cell)
     if isinstance(cell, int) and not isinstance(cell, bool) and abs(cell) >= 2**63:

@@ -101,7 +101,20 @@ class Pane:
             else:
                 self.profile.add(part.profile)
         if part.raw:
-            self.raw = sorted([*self.raw, *part.raw], key=_order)[:RAW_ROWS]
+            self._keep(part.raw)
+
+    def _keep(self, rows: list[RawRow]) -> None:
+        """Keep the rows with the smallest identities, in one order whatever they came in."""
+        if len(self.raw) >= RAW_ROWS:
+            last = _order(self.raw[-1])
+            rows = [row for row in rows if _order(row) <= last]
+            if not rows:
+                return
+        self.raw = sorted([*self.raw, *rows], key=_order)
+        if any(_order(a) == _order(b) for a, b in pairwise(self.raw)):
+            # One identity in two shards, with other cells: their text decides.
+            self.raw.sort(key=lambda row: (_order(row), repr(row)))
+        del self.raw[RAW_ROWS:]
 
 
 def _order(row: RawRow) -> tuple[int, int]:

@@ -132,8 +132,9 @@ def _count_numbers(profile: Profile, how: SideLayout, columns: Columns) -> None:
     profile.sums[0, mine] += grid.sum(axis=1).astype(np.int64)
     profile.sums[1, mine] += np.einsum("fr,fr->f", grid, grid).astype(np.int64)
     low, high = profile.extremes[0, mine], profile.extremes[1, mine]
-    np.minimum(low, np.fmin.reduce(values, axis=1, initial=np.inf), out=low)
-    np.maximum(high, np.fmax.reduce(values, axis=1, initial=-np.inf), out=high)
+    # Adding 0.0 makes one zero of both: which of them an extreme shows must not depend on the order.
+    np.minimum(low, np.fmin.reduce(values, axis=1, initial=np.inf) + 0.0, out=low)
+    np.maximum(high, np.fmax.reduce(values, axis=1, initial=-np.inf) + 0.0, out=high)
     profile.registers[mine] |= registers_of(values, absent)
 
 

@@ -81,6 +81,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         Thresholds for those who want them; off by default.
     minimum_rows : int
         Fewer rows than this in a window are "insufficient data".
+    significant_deviations : float
+        Normal deviations beyond its own noise from which a difference is significant; one test in
+        3.5 million is that far off by chance at 5.
+    baseline_is_traffic : bool
+        The baseline's rows are all of the endpoint's traffic, so its volume by hour is the past
+        weeks' before there are any; else the traffic rule waits for two weeks.
     """
 
     missing: bool = True
@@ -100,6 +106,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     unseen_share: float | None = None
     outside_share: float | None = None
     minimum_rows: int = 100
+    significant_deviations: float = 5.0
+    baseline_is_traffic: bool = False
 
 
 class AlertSpans(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from streamer.core.errors import StateError
 from streamer.core.layout import Layout
 from streamer.core.panes import Pane, RawRow
 from streamer.core.profile import Profile
-from streamer.core.rules.volume import VolumeHistory, VolumeState
+from streamer.core.rules.history import VolumeHistory, VolumeState
 from streamer.core.settings import EndpointSettings, Limits
 from streamer.core.totals import Totals
 from streamer.core.track import Track
@@ -56,6 +56,7 @@ class _Track(msgspec.Struct, frozen=True):
     window_at: int | None
     active_at: int
     since_at: int
+    asleep: bool
     learned: list[RawRow]
     panes: list[_Pane]
     windows: list[_Window]
@@ -66,6 +67,7 @@ class _Endpoint(msgspec.Struct, frozen=True):
     name: str
     tracks: list[_Track]
     invalid: dict[int, int]
+    closed_at: int
     volumes: dict[str, VolumeState]
     book: AlertBookState
 
@@ -85,6 +87,7 @@ def freeze_endpoint(endpoint: Endpoint) -> bytes:
         name=endpoint.name,
         tracks=tracks,
         invalid=dict(sorted(endpoint.invalid.items())),
+        closed_at=endpoint.closed_at,
         volumes={variant: endpoint.volumes[variant].to_state() for variant in sorted(endpoint.volumes)},
         book=endpoint.book.to_state(),
     )
@@ -117,6 +120,7 @@ def _freeze_track(i: int, track: Track, arrays: Arrays) -> _Track:
         window_at=track.window_at,
         active_at=track.active_at,
         since_at=track.since_at,
+        asleep=track.asleep,
         learned=track.learned,
         panes=panes,
         windows=windows,
@@ -157,6 +161,7 @@ def thaw_endpoint(
         given = baselines.get(state.version) or baselines.get("")
         endpoint.tracks[key] = _thaw_track(i, key, state, arrays, settings, limits, given)
     endpoint.invalid = dict(body.invalid)
+    endpoint.closed_at = body.closed_at
     endpoint.volumes = {
         variant: VolumeHistory.from_state(state, settings.spans, settings.time_zone)
         for variant, state in body.volumes.items()
@@ -179,6 +184,7 @@ def _thaw_track(
         raise StateError(f"state of endpoint {key.endpoint!r} was written under another baseline")
     track = Track(key, settings, limits, baseline)
     track.window_at, track.active_at, track.since_at = state.window_at, state.active_at, state.since_at
+    track.asleep = state.asleep
     track.learned = list(state.learned)
     for kept in state.panes:
         pane = track.panes[kept.start_at] = Pane(kept.start_at)

@@ -15,9 +15,6 @@ from streamer.core.settings import EndpointSettings, Limits
 from streamer.core.types import Key
 from streamer.core.windows import Window, WindowCounts
 
-# More empty windows in a row than this get no document each: one says how many there were.
-EMPTY_WINDOWS = 1_000
-
 
 class Track:
     """What is going on for one model version behind one variant of one endpoint.
@@ -47,6 +44,8 @@ class Track:
         Start of the last window that had a record.
     since_at : int
         From where on the baseline holds.
+    asleep : bool
+        No window is closed before another record comes; the next document says how many were skipped.
     """
 
     def __init__(self, key: Key, settings: EndpointSettings, limits: Limits, baseline: Baseline | None) -> None:
@@ -58,6 +57,7 @@ class Track:
         self.window_at: int | None = None
         self.active_at = 0
         self.since_at = 0
+        self.asleep = False
         self.duplicates = Duplicates()
         self.learned: list[RawRow] = []
         self.baseline: Baseline | None = None
@@ -101,36 +101,39 @@ class Track:
         for start in sorted(start for start in self.panes if start + self._pane <= until_at):
             pane = self.panes.pop(start)
             window = self.window_of(start)
+            window_at = window.counts.start_at
             if self.window_at is None:
-                self.window_at = window.counts.start_at
+                self.window_at = window_at
+            elif self.asleep:
+                window.counts.skipped = (window_at - self.window_at) // self._window
+                self.window_at = window_at
+            self.asleep = False
             window.add_pane(pane)
-            self.active_at = max(self.active_at, window.counts.start_at)
+            self.active_at = window_at
             missing = self.settings.burn_in_rows - len(self.learned)
             if self.layout is None and missing > 0:
                 self.learned.extend(pane.raw[:missing])
 
     def next_close_at(self) -> int | None:
-        """End of the next window to close; ``None`` before the first pane closed."""
-        return None if self.window_at is None else self.window_at + self._window
+        """End of the next window to close; ``None`` where there is none before another record."""
+        if self.window_at is not None and not self.asleep:
+            return self.window_at + self._window
+        if not self.panes:
+            return None
+        return start_of(min(self.panes), self.settings.spans.window, self.settings.spans.offset) + self._window
 
     def due(self, end_at: int) -> Window | None:
         """The window that ends at a time and is to be closed now, empty ones included."""
-        if self.window_at is None or self.window_at + self._window != end_at:
+        self.close_panes(end_at)
+        if self.asleep or self.window_at is None or self.window_at + self._window != end_at:
             return None
         window = self.window_of(self.window_at)
         self.window_at = end_at
         return window
 
-    def pass_over(self, until_at: int) -> None:
-        """Skip all but the last ``EMPTY_WINDOWS`` of a long run of empty windows before a time."""
-        if self.window_at is None:
-            return
-        ahead = min([*self.panes, *(start for start in self.windows if start >= self.window_at), until_at])
-        empty = (ahead - self.window_at) // self._window
-        if empty > EMPTY_WINDOWS:
-            skipped = empty - EMPTY_WINDOWS
-            self.window_at += skipped * self._window
-            self.window_of(self.window_at).counts.skipped = skipped
+    def empty_windows(self) -> int:
+        """Closed windows since the last that had a record."""
+        return 0 if self.window_at is None else (self.window_at - self.active_at) // self._window - 1
 
     def begin(self, baseline: Baseline, from_at: int) -> None:
         """Watch by a learned baseline from a window's start on; rows kept of open panes are read again."""
@@ -163,6 +166,6 @@ class Track:
         done = [
             start
             for start in sorted(self.windows)
-            if start + self._window <= gone_at and (self.window_at is None or start < self.window_at)
+            if start + self._window <= gone_at and (self.window_at is None or start < self.window_at or self.asleep)
         ]
         return [self.windows.pop(start) for start in done]

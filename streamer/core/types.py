@@ -98,7 +98,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         How large in ``unit``.
     unit : str
         ``sd`` (baseline deviations), ``points`` (of share, 0 to 1), ``ratio`` (live over expected),
-        ``rows``, or the distance's own name (``psi``, ``ks``).
+        ``rows``, ``windows``, or the distance's own name (``psi``, ``ks``).
     weight : float
         Evidence for ordering features, in deviations of its own noise; larger is more.
     rows : int
@@ -165,6 +165,8 @@ class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kin
     """One endpoint, variant and version in one window: volume and health.
 
     ``skipped_windows`` counts empty windows before this one that got no document of their own.
+    ``expected_rows`` is what the past weeks had for the variant, all its versions together, and
+    ``volume_ratio`` what they have now over it. ``invalid`` counts the endpoint's, whatever variant.
     """
 
     id: str
@@ -183,7 +185,7 @@ class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kin
     partial: int
     late: int
     duplicates: int
-    expected_records: float | None = None
+    expected_rows: float | None = None
     volume_ratio: float | None = None
     features_broken: tuple[str, ...] = ()
     skipped_windows: int = 0

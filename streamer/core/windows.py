@@ -4,7 +4,7 @@ import msgspec
 
 from streamer.core.panes import Pane, Part
 from streamer.core.profile import Profile
-from streamer.core.types import Finding
+from streamer.core.types import Finding, State
 
 
 class WindowCounts(msgspec.Struct):
@@ -26,12 +26,18 @@ class WindowCounts(msgspec.Struct):
         Whether the watermark passed its end and rules looked at it.
     revision : int
         Revision of the document last written; 0 before.
-    expected_records : float or None
-        What the past weeks had.
+    expected_rows : float or None
+        What the past weeks had, for all versions of the variant.
+    variant_rows : int
+        What all versions of the variant have together.
+    state : State
+        The gravest of what the rules said when it closed.
     skipped : int
         Empty windows before this one that were passed over without documents.
     findings : tuple of Finding
-        What the rules said when it closed.
+        What the rules said when it closed: of its features, its variant and its endpoint.
+    states : dict of str to State
+        State of each feature that was not ``OK`` then, by side and name.
     """
 
     start_at: int
@@ -45,9 +51,17 @@ class WindowCounts(msgspec.Struct):
     duplicates: int = 0
     closed: bool = False
     revision: int = 0
-    expected_records: float | None = None
+    expected_rows: float | None = None
+    variant_rows: int = 0
+    state: State = State.OK
     skipped: int = 0
     findings: tuple[Finding, ...] = ()
+    states: dict[str, State] = {}
+
+    @property
+    def rows(self) -> int:
+        """On-time predictions: rows of the longer side."""
+        return max(self.rows_in, self.rows_out)
 
 
 class Window:

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
 
@@ -158,6 +159,12 @@ class FeatureBaseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def missing_share(self) -> float:
         """Share of rows without a value."""
         return self.missing / self.rows if self.rows else 0.0
+
+    def profile_over(self, hours: Sequence[int]) -> float:
+        """Mean of the hour-of-day profile over some hours, in deviations; 0 without a profile."""
+        if not self.hour_profile or not hours:
+            return 0.0
+        return sum(self.hour_profile[hour] for hour in hours) / len(hours)
 
     def dispersion_of(self, score: str) -> Dispersion:
         """Dispersion of one score; that of independent rows where the baseline had no time."""

@@ -16,6 +16,8 @@ from streamer.core.types import Batch, Key
 
 # Most records of a poll share their second, so its text is parsed once.
 _TIMES_KEPT = 4_096
+# No spelling of a time is longer; padding would only fill the memory of times.
+_TIME_CHARACTERS = 64
 
 
 class Rejected(NamedTuple):
@@ -161,7 +163,8 @@ class BatchDecoder:
             if metadata is not None and metadata.eventId:
                 group.ids.append(metadata.eventId.encode())
             else:
-                group.ids.append(f"{batch.shard}\0{batch.positions[i]}".encode())
+                # Paths may hold bytes that are no UTF-8, as lone surrogates.
+                group.ids.append(f"{batch.shard}\0{batch.positions[i]}".encode("utf-8", "surrogatepass"))
         captures = {key: _captures(group) for key, group in groups.items()}
         return Decoded(captures, rejected, ignored, np.array(times, np.int64))
 
@@ -172,6 +175,8 @@ class BatchDecoder:
             raise InvalidRecord(Reason.NO_EVENT_TIME)
         at = self._times.get(text)
         if at is None:
+            if len(text) > _TIME_CHARACTERS:
+                raise InvalidRecord(Reason.BAD_EVENT_TIME)
             try:
                 at = parse_time(text)
             except (ValueError, OverflowError) as error:

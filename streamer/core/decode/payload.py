@@ -1,11 +1,16 @@
 """One side's payload to text and a format: encodings undone, BASE64 sniffed."""
 
+import re
 from enum import Enum
 
 import pybase64
 
 from streamer.core.decode.capture import SidePayload
 from streamer.core.errors import InvalidRecord, Reason
+
+
+# A byte order mark may stand first, whatever the encoding.
+_OPENS_JSON = re.compile(r"\ufeff?\s*[\[{]")
 
 
 class Format(Enum):
@@ -47,6 +52,7 @@ def text_of(payload: SidePayload, payload_bytes: int) -> tuple[str, Format]:
             form = _sniff(data, content)
         case _:
             raise InvalidRecord(Reason.BAD_ENCODING)
+    data = data.removeprefix("\ufeff")
     if len(data) > payload_bytes:
         raise InvalidRecord(Reason.PAYLOAD_TOO_LARGE)
     if not data or data.isspace():
@@ -60,7 +66,7 @@ def _from_base64(data: str) -> str:
     except (ValueError, UnicodeEncodeError) as error:
         raise InvalidRecord(Reason.BAD_BASE64) from error
     try:
-        text = decoded.decode("utf-8-sig")
+        text = decoded.decode()
     except UnicodeDecodeError as error:
         raise InvalidRecord(Reason.NOT_TEXT) from error
     if "\0" in text:
@@ -76,4 +82,4 @@ def _sniff(text: str, content: str) -> Format:
         return Format.JSON
     if "csv" in content:
         return Format.CSV
-    return Format.JSON if text.lstrip()[:1] in ("{", "[") else Format.CSV
+    return Format.JSON if _OPENS_JSON.match(text) else Format.CSV

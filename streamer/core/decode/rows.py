@@ -9,7 +9,8 @@ import io
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import orjson
 
@@ -24,7 +25,9 @@ _ROW_KEYS = ("instances", "predictions", "rows", "records", "inputs", "outputs",
 # The reader's own bound is below a legal payload; the payload's bound stands before it.
 csv.field_size_limit(2**24)
 _CONSTANT = re.compile(r"\b(?:NaN|Infinity)\b")
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile("\\\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+# Longer names than those a configuration may give; unbounded, one key above many values would be copied for each.
+_NAME_CHARACTERS = 256
 
 
 def rows_of(text: str, form: Format, path: str, limits: Limits, names: Sequence[str] | None) -> list[Row]:
@@ -50,43 +53,60 @@ def rows_of(text: str, form: Format, path: str, limits: Limits, names: Sequence[
         With the reason; nothing else is raised.
     """
     if form is Format.CSV:
-        return list(csv_rows(text, limits))
+        return csv_rows(text, limits)
     rows: list[Row] = []
-    for document in _documents(text, form):
-        rows.extend(_json_rows(document, path, limits, names))
-        if len(rows) > limits.rows:
-            raise InvalidRecord(Reason.TOO_MANY_ROWS)
+    try:
+        for document in _documents(text, form):
+            rows.extend(_json_rows(document, path, limits, names))
+            if len(rows) > limits.rows:
+                raise InvalidRecord(Reason.TOO_MANY_ROWS)
+    except RecursionError as error:  # a depth limit set beyond what the interpreter allows
+        raise InvalidRecord(Reason.TOO_DEEP) from error
     if not rows:
         raise InvalidRecord(Reason.EMPTY_PAYLOAD)
+    if names is None and any(
+        isinstance(row, dict) and max(map(len, row), default=0) > _NAME_CHARACTERS for row in rows
+    ):
+        raise InvalidRecord(Reason.BAD_NAME)
     return rows
 
 
 def csv_rows(text: str, limits: Limits) -> list[Row]:
-    """Rows of a CSV text (RFC 4180 quotes); a blank line is a row only in a payload of one column."""
+    """Rows of a CSV text (RFC 4180 quotes); a blank line is a row only in a payload of one column.
+
+    Blank lines count against the limit on rows all the same: they cost as much to read.
+    """
     try:
-        found = list(csv.reader(io.StringIO(text.rstrip("\r\n"), newline=""), strict=True))
+        reader = csv.reader(io.StringIO(text.rstrip("\r\n"), newline=""), strict=True)
+        found = list(islice(reader, limits.rows + 1))
     except csv.Error as error:
         raise InvalidRecord(Reason.BAD_CSV) from error
-    if max(map(len, found)) <= 1:
-        rows: list[Row] = [list(row) or [""] for row in found]
-    else:
-        rows = [list(row) for row in found if row]
-    if len(rows) > limits.rows:
+    if not found:
+        raise InvalidRecord(Reason.EMPTY_PAYLOAD)
+    if len(found) > limits.rows:
         raise InvalidRecord(Reason.TOO_MANY_ROWS)
-    if max(map(len, rows)) > limits.features:
+    widest = max(map(len, found))
+    if widest > limits.features:
         raise InvalidRecord(Reason.TOO_MANY_FEATURES)
-    return rows
+    if widest <= 1:
+        return [list(row) or [""] for row in found]
+    return [list(row) for row in found if row]
 
 
-def _documents(text: str, form: Format) -> list[object]:
+def _documents(text: str, form: Format) -> Iterator[object]:
     if form is Format.JSON:
         try:
-            return [_parse(text)]
+            yield _parse(text)
         except InvalidRecord:
             # Several documents under a plain JSON content type: read them line by line or not at all.
             if "\n" not in text.strip():
                 raise
-    return [_parse(line) for line in text.splitlines() if line.strip()]
+        else:
+            return
+    # Not ``splitlines``: JSON texts may hold other line ends (U+2028, U+0085) as they are.
+    for line in text.replace("\r", "\n").split("\n"):
+        if line.strip():
+            yield _parse(line)
 
 
 def _parse(text: str) -> object:
@@ -95,16 +115,20 @@ def _parse(text: str) -> object:
     except orjson.JSONDecodeError as error:
         if "depth limit" in str(error):
             raise InvalidRecord(Reason.TOO_DEEP) from error
-        # Python clients send NaN and Infinity, which are not JSON: NaN is missing, infinity mistyped.
-        # The lenient reader also lets lone surrogates in, which no later writer could encode.
-        if not _CONSTANT.search(text) or _SURROGATE.search(text):
+        # Python clients send NaN and Infinity, which are not JSON, and 1e999 is infinite, too:
+        # NaN is missing, infinity mistyped.
+        if not _CONSTANT.search(text) and "infinity" not in str(error):
             raise InvalidRecord(Reason.BAD_JSON) from error
     try:
-        return json.loads(text, parse_constant=_constant)
+        document: object = json.loads(text, parse_constant=_constant)
+        if _SURROGATE.search(text):
+            # This reader lets lone surrogates in, which no later writer could encode; pairs are well.
+            json.dumps(document, ensure_ascii=False).encode()
     except RecursionError as error:
         raise InvalidRecord(Reason.TOO_DEEP) from error
     except ValueError as error:
         raise InvalidRecord(Reason.BAD_JSON) from error
+    return document
 
 
 def _constant(name: str) -> float:
@@ -187,8 +211,8 @@ def _vector(row: list[object], limits: Limits) -> Row:
         if len(row) > limits.features:
             raise InvalidRecord(Reason.TOO_MANY_FEATURES)
         return row
-    flat = _flat(row, limits)
-    return list(flat.values()) if _only_lists(row) else flat
+    values: list[object] = []
+    return values if _only_lists(row, values, limits, 1) else _flat(row, limits)
 
 
 def _flat(row: object, limits: Limits) -> dict[str, object]:
@@ -197,15 +221,28 @@ def _flat(row: object, limits: Limits) -> dict[str, object]:
     return flat
 
 
-def _only_lists(value: object) -> bool:
-    if isinstance(value, list):
-        return all(map(_only_lists, value))
-    return not isinstance(value, dict)
+def _only_lists(row: list[object], values: list[object], limits: Limits, depth: int) -> bool:
+    """Whether there is no object inside; the values found up to there, in order."""
+    if depth > limits.depth:
+        raise InvalidRecord(Reason.TOO_DEEP)
+    for value in row:
+        if isinstance(value, list):
+            if not _only_lists(value, values, limits, depth + 1):
+                return False
+        elif isinstance(value, dict):
+            return False
+        else:
+            values.append(value)
+    if len(values) > limits.features:
+        raise InvalidRecord(Reason.TOO_MANY_FEATURES)
+    return True
 
 
 def _flatten(value: object, name: str, flat: dict[str, object], limits: Limits, depth: int) -> None:
     if depth > limits.depth:
         raise InvalidRecord(Reason.TOO_DEEP)
+    if len(name) > _NAME_CHARACTERS:
+        raise InvalidRecord(Reason.BAD_NAME)
     if isinstance(value, dict):
         for key, inner in value.items():
             _flatten(inner, f"{name}.{key}" if name else key, flat, limits, depth + 1)

@@ -1,0 +1,163 @@
+"""Documents: what goes to the index, made from what a window holds; their bytes and their schema."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from streamer.core.baseline.model import QUANTILES, Baseline
+from streamer.core.eventtime import as_datetime
+from streamer.core.identity import hash_of
+from streamer.core.rounding import rounded
+from streamer.core.statistics import FeatureStatistics
+from streamer.core.types import (
+    DeadLetter,
+    Document,
+    EndpointDocument,
+    FeatureDocument,
+    Finding,
+    Incident,
+    Key,
+    Notify,
+    State,
+)
+from streamer.core.windows import WindowCounts
+
+_QUANTILE_NAMES: Final = tuple(f"p{round(q * 100):02d}" for q in QUANTILES)
+
+
+class Notification(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="notification"):
+    """One telling of one incident, as it goes to people and to ``alerts.jsonl``."""
+
+    id: str
+    why: str
+    incident: Incident
+
+
+def feature_document(
+    key: Key,
+    baseline: Baseline,
+    counts: WindowCounts,
+    end_at: int,
+    revision: int,
+    statistics: FeatureStatistics,
+    state: State,
+    findings: Iterable[Finding],
+    *,
+    shown: bool,
+) -> FeatureDocument:
+    """Document of one feature in one window.
+
+    Parameters
+    ----------
+    key, baseline, counts, end_at
+        Whose window it is.
+    revision : int
+        How complete it is.
+    statistics : FeatureStatistics
+        All rows, late ones included.
+    state : State
+        What the rules said when the window closed.
+    findings : iterable of Finding
+        The rules' words on this feature in this window.
+    shown : bool
+        Whether there are enough rows to show more than their number: fewer would tell of single ones.
+    """
+    s = statistics
+    of_number, of_category = shown and s.cells.is_number, shown and not s.cells.is_number
+    numbers = s.numbers if shown else None
+    base = s.cells.baseline
+    shift = None
+    if numbers is not None and base.mean is not None and base.deviation:
+        shift = rounded((numbers.mean - base.mean) / base.deviation)
+    return FeatureDocument(
+        id=hash_of("feature", *key, baseline.id, s.side, s.name, str(counts.start_at)),
+        revision=revision,
+        endpoint=key.endpoint,
+        variant=key.variant,
+        model_version=key.version,
+        baseline=baseline.id,
+        window_start=as_datetime(counts.start_at),
+        window_end=as_datetime(end_at),
+        feature=s.name,
+        side=s.side,
+        feature_kind=base.feature.kind,
+        state=state,
+        rows=s.rows,
+        missing_share=rounded(s.share(s.missing)) if shown else None,
+        mistyped_share=rounded(s.share(s.mistyped)) if of_number else None,
+        unseen_share=rounded(s.share(s.unseen)) if of_category else None,
+        other_share=rounded(s.share(s.other)) if of_category else None,
+        below_share=rounded(s.share(s.below)) if of_number else None,
+        above_share=rounded(s.share(s.above)) if of_number else None,
+        wild_rows=s.wild if of_number else None,
+        mean=None if numbers is None else rounded(numbers.mean),
+        deviation=None if numbers is None else rounded(numbers.deviation),
+        quantiles=None
+        if numbers is None
+        else {name: rounded(value) for name, value in zip(_QUANTILE_NAMES, numbers.quantiles, strict=True)},
+        distinct=None if numbers is None else numbers.distinct,
+        psi=None if not shown or s.psi is None else rounded(s.psi),
+        ks=None if numbers is None else rounded(numbers.ks),
+        mean_shift=shift,
+        cells=tuple(s.counts.tolist()) if shown else (),
+        rules={f.rule: f.state for f in findings},
+    )
+
+
+def endpoint_document(
+    key: Key,
+    baseline: Baseline | None,
+    counts: WindowCounts,
+    end_at: int,
+    revision: int,
+    invalid: int,
+    state: State,
+    *,
+    complete: bool,
+) -> EndpointDocument:
+    """Document of one endpoint, variant and version in one window."""
+    rows = max(counts.rows_in, counts.rows_out) + max(counts.late_rows_in, counts.late_rows_out)
+    expected = counts.expected_rows
+    broken = {f.feature for f in counts.findings if f.feature and f.state is State.BROKEN}
+    return EndpointDocument(
+        id=hash_of("endpoint", *key, baseline.id if baseline is not None else "", str(counts.start_at)),
+        revision=revision,
+        endpoint=key.endpoint,
+        variant=key.variant,
+        model_version=key.version,
+        baseline=baseline.id if baseline is not None else "",
+        window_start=as_datetime(counts.start_at),
+        window_end=as_datetime(end_at),
+        state=state,
+        complete=complete,
+        records=counts.records,
+        rows=rows,
+        invalid=invalid,
+        partial=counts.partial,
+        late=counts.late_records,
+        duplicates=counts.duplicates,
+        expected_rows=None if expected is None else rounded(expected),
+        volume_ratio=None if not expected else rounded(counts.variant_rows / expected),
+        features_broken=tuple(sorted(broken)),
+        skipped_windows=counts.skipped,
+        assumes_independence=baseline is not None and baseline.assumes_independence,
+        rules={f.rule: f.state for f in counts.findings if not f.feature},
+    )
+
+
+def encode(document: Document) -> bytes:
+    """One line of JSON, without a newline."""
+    return msgspec.json.encode(document)
+
+
+def encode_notification(notify: Notify) -> bytes:
+    """One telling of an incident as one line of JSON, without a newline."""
+    return msgspec.json.encode(Notification(id=notify.id, why=notify.why, incident=notify.incident))
+
+
+def json_schema() -> dict[str, object]:
+    """JSON Schema (2020-12) of everything that is written: documents, notifications, dead letters."""
+    kinds = FeatureDocument | EndpointDocument | Incident | DeadLetter | Notification
+    schema = msgspec.json.schema(kinds)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "streamer documents", **schema}

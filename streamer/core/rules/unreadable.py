@@ -1,0 +1,64 @@
+"""Unreadable records: too large a share of an endpoint's records can't be decoded."""
+
+from typing import Final
+
+from streamer.core.evidence import shares_z
+from streamer.core.rules.view import percent, state_of
+from streamer.core.settings import Rules
+from streamer.core.types import Cause, Finding, Key, State
+
+# Fewer than this are shown, but wake nobody.
+_LEAST_RECORDS: Final = 5
+# A share is significant when it is certainly more than this part of the limit, which is taken as
+# what clients send on any day.
+_USUAL_PART: Final = 0.2
+# "Known exactly": rows of the past side of the comparison.
+_MANY: Final = 1e12
+
+
+def unreadable(key: Key, rules: Rules, start_at: int, end_at: int, records: int, invalid: int) -> Finding | None:
+    """Judge a window's unreadable records.
+
+    Parameters
+    ----------
+    key : Key
+        The endpoint's; variant and version are empty.
+    rules : Rules
+        Thresholds.
+    start_at, end_at : int
+        The window, milliseconds since the epoch.
+    records, invalid : int
+        On-time records that were read, and those that could not be.
+
+    Returns
+    -------
+    Finding or None
+        ``None``: nothing to say.
+    """
+    if not invalid:
+        return None
+    total = records + invalid
+    share = invalid / total
+    usual = rules.unreadable_share * _USUAL_PART
+    z = shares_z(invalid, total, usual * _MANY, _MANY)
+    state = state_of(
+        large=share >= rules.unreadable_share,
+        significant=z >= rules.significant_deviations and invalid >= _LEAST_RECORDS,
+    )
+    if state is State.OK:
+        return None
+    return Finding(
+        key=key,
+        rule="unreadable",
+        cause=Cause.UNREADABLE,
+        state=state,
+        since_at=start_at,
+        until_at=end_at,
+        live=share,
+        expected=0.0,
+        size=share,
+        unit="points",
+        weight=z,
+        rows=total,
+        words=f"{invalid:,} of {total:,} records can't be read ({percent(share)})",
+    )

@@ -1,0 +1,110 @@
+"""What a rule is shown of one feature in one window, and how its two keys make a state."""
+
+from typing import NamedTuple
+
+from streamer.core.baseline.model import Dispersion
+from streamer.core.settings import Rules
+from streamer.core.statistics import FeatureStatistics
+from streamer.core.types import Cause, Finding, Key, State
+
+
+class FeatureView(NamedTuple):
+    """One feature of one closed window.
+
+    Attributes
+    ----------
+    key : Key
+        Whose window it is.
+    rules : Rules
+        Thresholds.
+    start_at, end_at : int
+        The window, milliseconds since the epoch.
+    statistics : FeatureStatistics
+        On-time rows beside the baseline.
+    expected_shift : float
+        What the hour-of-day profile adds to the baseline's mean in this window, in deviations.
+    """
+
+    key: Key
+    rules: Rules
+    start_at: int
+    end_at: int
+    statistics: FeatureStatistics
+    expected_shift: float
+
+    def finding(
+        self,
+        rule: str,
+        cause: Cause,
+        state: State,
+        *,
+        live: float,
+        expected: float,
+        size: float,
+        unit: str,
+        weight: float,
+        words: str,
+    ) -> Finding:
+        """The rule's word on this feature and window."""
+        return Finding(
+            key=self.key,
+            rule=rule,
+            cause=cause,
+            feature=self.statistics.name,
+            state=state,
+            since_at=self.start_at,
+            until_at=self.end_at,
+            live=live,
+            expected=expected,
+            size=size,
+            unit=unit,
+            weight=weight,
+            rows=self.statistics.rows,
+            words=words,
+        )
+
+
+def state_of(*, large: bool, significant: bool) -> State:
+    """Two keys: broken only when practically large *and* significant."""
+    if large:
+        return State.BROKEN if significant else State.NOT_ENOUGH
+    return State.SMALL if significant else State.OK
+
+
+class Noise(NamedTuple):
+    """How far two means or shares differ by chance, in one number.
+
+    Attributes
+    ----------
+    live_rows, past_rows : float
+        How many independent rows the window's and the baseline's are worth.
+    degrees : float
+        Degrees of freedom of what is known about that.
+    """
+
+    live_rows: float
+    past_rows: float
+    degrees: float
+
+    @property
+    def variance(self) -> float:
+        """Variance of the difference of two means of deviation 1."""
+        return 1 / self.live_rows + 1 / self.past_rows
+
+
+def noise_of(dispersion: Dispersion, live: int, past: int) -> Noise:
+    """Noise between a window of ``live`` and a baseline of ``past`` rows, both at least 1.
+
+    Rows of one hour share its weather, so a block is worth fewer independent rows than it has:
+    as many as its length had in the baseline itself.
+    """
+    ratio, degrees = dispersion.at(live)
+    whole, _ = dispersion.at(past)
+    return Noise(live / ratio, past / whole, degrees)
+
+
+def percent(share: float) -> str:
+    """A share in words: ``12 %``, ``0.3 %``."""
+    points = share * 100
+    digits = 0 if abs(points) >= 10 or points == round(points) else 1 if abs(points) >= 1 else 2
+    return f"{points:.{digits}f} %"

@@ -1,0 +1,34 @@
+"""Wild values: far outside the baseline's range, as a broken sensor or a wrong unit gives."""
+
+from streamer.core.evidence import shares_z
+from streamer.core.layout import FAR_RANGES
+from streamer.core.rules.view import FeatureView
+from streamer.core.types import Cause, Finding, State
+
+# The baseline can't have a wild value by definition; so many are allowed for in one of its size.
+_ALLOWED_FOR = 1.0
+
+
+def wild(view: FeatureView) -> Finding | None:
+    """Judge values more than ``FAR_RANGES`` baseline ranges outside; ``None``: there is none."""
+    s, baseline = view.statistics, view.statistics.cells.baseline
+    if not s.wild or s.numbers is None:
+        return None
+    low, high = baseline.minimum or 0.0, baseline.maximum or 0.0
+    extreme = s.numbers.maximum if s.numbers.maximum - high >= low - s.numbers.minimum else s.numbers.minimum
+    state = State.BROKEN if s.wild >= view.rules.wild_rows else State.NOT_ENOUGH
+    values = "value" if s.wild == 1 else "values"
+    return view.finding(
+        "wild",
+        Cause.WILD,
+        state,
+        live=float(s.wild),
+        expected=0.0,
+        size=float(s.wild),
+        unit="rows",
+        weight=shares_z(s.wild, max(s.rows, 1), _ALLOWED_FOR, max(baseline.rows, 2)),
+        words=(
+            f"{s.wild} {values} more than {FAR_RANGES:g} baseline ranges outside {low:.4g} to {high:.4g}, "
+            f"the furthest about {extreme:.2g}"
+        ),
+    )
