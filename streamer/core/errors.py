@@ -6,7 +6,10 @@
     ├── ConfigError       the start is refused: exit 78, every problem at once
     ├── BaselineError     a baseline can't be read or built: exit 78 at start
     ├── InvalidRecord     one record; counted by reason, dead-lettered, never stops a shard
+    ├── SourceError       a source can't be opened: the start is refused, exit 1
+    ├── SinkError         a sink can't be opened, or is not ours to write to: exit 1
     ├── Retryable         may work later; carries ``retry_after_seconds``
+    │   └── StorageFull   a disk or a quota is full; without retries the run stops, exit 1
     ├── Refused           the far side will never accept this; dropped, counted, logged at error
     └── StateError        a blob of state can't be read: foreign, torn or of another version
 
@@ -32,6 +35,14 @@ class StateError(StreamerError):
     """A blob of state can't be read: foreign, torn or of an unknown version."""
 
 
+class SourceError(StreamerError):
+    """A source can't be opened; the text says which and why."""
+
+
+class SinkError(StreamerError):
+    """A sink can't be opened, or what is there is not ours to write to; the text says which and why."""
+
+
 class Retryable(StreamerError):
     """The far side may accept this later.
 
@@ -46,6 +57,10 @@ class Retryable(StreamerError):
     def __init__(self, text: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(text)
         self.retry_after_seconds = retry_after_seconds
+
+
+class StorageFull(Retryable):
+    """A disk or a quota is full: the same delivery works once there is room again."""
 
 
 class Refused(StreamerError):

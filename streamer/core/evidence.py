@@ -18,7 +18,8 @@ _LEAST_DEGREES: Final = 3.0
 def student_z(t: float, degrees: float) -> float:
     """Normal deviations as improbable as ``t`` of Student's distribution.
 
-    Within 0.04 for 3 degrees or more and ``t`` up to 20; signed; exact at infinite degrees.
+    Signed; exact at infinite degrees. Up to ``t`` = 20 it is within 0.04 for 10 degrees or more, and
+    within 0.1, understated, for 3.
 
     References
     ----------
@@ -89,7 +90,9 @@ def count_z(count: float, expected: float) -> float:
 
 
 def chance_z(surprise: float) -> float:
-    """Normal deviations whose two-sided chance is ``exp(-surprise)``, slightly understated; at least 0.
+    """Normal deviations whose two-sided chance is ``exp(-surprise)``; 0 up to a surprise of 1.
+
+    Within 0.03 beyond, and understated from a surprise of 2 on.
 
     References
     ----------
@@ -102,4 +105,5 @@ def chance_z(surprise: float) -> float:
 
 
 def _part(seen: float, expected: float) -> float:
-    return seen * math.log(seen / expected) if seen > 0 else 0.0
+    # Rounding may leave a whisker of a row where none is expected: no evidence of anything.
+    return seen * math.log(seen / expected) if seen > 0 and expected > 0 else 0.0

@@ -106,19 +106,20 @@ class Pane:
     def _keep(self, rows: list[RawRow]) -> None:
         """Keep the rows with the smallest identities, in one order whatever they came in."""
         if len(self.raw) >= RAW_ROWS:
-            last = _order(self.raw[-1])
-            rows = [row for row in rows if _order(row) <= last]
+            last = self.raw[-1].identity
+            rows = [row for row in rows if row.identity <= last]
             if not rows:
                 return
-        self.raw = sorted([*self.raw, *rows], key=_order)
-        if any(_order(a) == _order(b) for a, b in pairwise(self.raw)):
-            # One identity in two shards, with other cells: their text decides.
-            self.raw.sort(key=lambda row: (_order(row), repr(row)))
+        try:
+            self.raw = sorted([*self.raw, *rows])
+        except TypeError:
+            # One identity in two shards, with cells of different types, which have no order: their text has.
+            self.raw = sorted([*self.raw, *rows], key=_in_words)
         del self.raw[RAW_ROWS:]
 
 
-def _order(row: RawRow) -> tuple[int, int]:
-    return row.identity, row.row
+def _in_words(row: RawRow) -> tuple[int, int, int, str]:
+    return row.identity, row.row, row.event_at, repr((row.inputs, row.outputs))
 
 
 def parts_of(

@@ -149,8 +149,9 @@ def _feature(layout: Layout, cells: FeatureCells, profile: Profile, distinct: li
 def psi_of(live: NDArray[np.int64], past: NDArray[np.int64]) -> float:
     """Population stability index of two samples less its mean under no change.
 
-    The mean is ``(cells - 1) (1/n + 1/N)`` for independent rows: without taking it off, small
-    windows of features with many cells always seem to have drifted. It may come out negative.
+    For independent rows the mean is ``(cells - 1) (1/n + 1/N)``, less what smoothing takes away;
+    without taking it off, small windows of features with many cells always seem to have drifted.
+    It may come out negative.
 
     Parameters
     ----------
@@ -166,7 +167,9 @@ def psi_of(live: NDArray[np.int64], past: NDArray[np.int64]) -> float:
     n, m = int(live.sum()), int(past.sum())
     p = (live + _SMOOTHING) / (n + _SMOOTHING * cells)
     q = (past + _SMOOTHING) / (m + _SMOOTHING * cells)
-    return float(((p - q) * np.log(p / q)).sum()) - (cells - 1) * (1 / n + 1 / m)
+    # Smoothing draws both towards even shares, by n / (n + cells / 2).
+    noise = n / (n + _SMOOTHING * cells) ** 2 + m / (m + _SMOOTHING * cells) ** 2
+    return float(((p - q) * np.log(p / q)).sum()) - (cells - 1) * noise
 
 
 def chi_of(live: NDArray[np.int64], past: NDArray[np.int64]) -> float | None:

@@ -2,8 +2,10 @@
 
 import hashlib
 import math
+import sys
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -13,6 +15,8 @@ from streamer.core.schema import Feature, Schema
 
 FORMAT: Final = "streamer-baseline"
 VERSION: Final = 1
+# Shares of more rows are not exact in float64.
+MOST_ROWS: Final = 2**53
 QUANTILES: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
@@ -246,7 +250,7 @@ def decode(data: bytes) -> Baseline:
     except (RecursionError, UnicodeDecodeError) as error:
         raise BaselineError("not a baseline file: not UTF-8 JSON of bounded depth") from error
     if head.format != FORMAT:
-        raise BaselineError(f"not a baseline file: format is {head.format!r}, expected {FORMAT!r}")
+        raise BaselineError(f"not a baseline file: format is {head.format[:40]!r}, expected {FORMAT!r}")
     if head.version != VERSION:
         raise BaselineError(f"baseline version {head.version} is not known here, expected {VERSION}")
     try:
@@ -276,22 +280,53 @@ def check(baseline: Baseline) -> None:
     if len(set(names)) != len(names):
         raise BaselineError("two features of one side have the same name")
     for f in baseline.features:
-        name = f.feature.name
-        if f.feature.kind.is_number:
-            if len(f.counts) != len(f.edges) + 1:
-                raise BaselineError(f"feature {name!r}: {len(f.edges)} edges need {len(f.edges) + 1} counts")
-            if any(b <= a for a, b in zip(f.edges, f.edges[1:], strict=False)):
-                raise BaselineError(f"feature {name!r}: edges must ascend")
-            if f.minimum is None or f.maximum is None or f.minimum > f.maximum:
-                raise BaselineError(f"feature {name!r}: needs minimum <= maximum")
-            if f.edges and not f.minimum <= f.edges[0] <= f.edges[-1] <= f.maximum:
-                raise BaselineError(f"feature {name!r}: edges outside minimum to maximum")
-            if not (f.unit > 0 and math.frexp(f.unit)[0] == 0.5):
-                raise BaselineError(f"feature {name!r}: unit must be a power of two")
-        elif len(f.counts) > len(f.feature.values):
-            raise BaselineError(f"feature {name!r}: more counts than values")
-        if min((f.rows, f.missing, f.mistyped, f.other, *f.counts)) < 0:
-            raise BaselineError(f"feature {name!r}: counts must not be negative")
-        for score, d in f.dispersion.items():
-            if not len(d.rows) == len(d.ratio) == len(d.degrees):
-                raise BaselineError(f"feature {name!r}: dispersion of {score!r} has uneven lengths")
+        wrong = _wrong_number(f) if f.feature.kind.is_number else _wrong_category(f)
+        wrong = wrong or _wrong_counts(f) or _wrong_dispersion(f)
+        if wrong:
+            raise BaselineError(f"feature {f.feature.name!r}: {wrong}")
+    t = baseline.timeline
+    if t is not None and (t.step_seconds < 1 or t.steps < 1 or t.end_at < t.start_at or min(t.volume, default=0) < 0):
+        raise BaselineError("timeline: needs step_seconds and steps of at least 1, start <= end, no negative volume")
+
+
+def _wrong_number(f: FeatureBaseline) -> str:
+    if len(f.counts) != len(f.edges) + 1:
+        return f"{len(f.edges)} edges need {len(f.edges) + 1} counts"
+    if any(b <= a for a, b in pairwise(f.edges)):
+        return "edges must ascend"
+    if f.minimum is None or f.maximum is None or f.minimum > f.maximum:
+        return "needs minimum <= maximum"
+    if f.mean is None or f.deviation is None or f.deviation < 0:
+        return "needs a mean and a deviation of at least 0"
+    if f.edges and not f.minimum <= f.edges[0] <= f.edges[-1] <= f.maximum:
+        return "edges outside minimum to maximum"
+    # A subnormal unit has no finite inverse, and then no value a place on the grid.
+    if not (f.unit >= sys.float_info.min and math.frexp(f.unit)[0] == 0.5):
+        return "unit must be a power of two"
+    if f.quantiles and (len(f.quantiles) != len(QUANTILES) or any(b < a for a, b in pairwise(f.quantiles))):
+        return f"needs {len(QUANTILES)} quantiles that do not descend"
+    return "" if len(f.hour_profile) in (0, 24) else "hour_profile needs 24 hours"
+
+
+def _wrong_category(f: FeatureBaseline) -> str:
+    if len(f.counts) > len(f.feature.values):
+        return "more counts than values"
+    return "a value stands twice" if len(set(f.feature.values)) != len(f.feature.values) else ""
+
+
+def _wrong_counts(f: FeatureBaseline) -> str:
+    if min((f.rows, f.missing, f.mistyped, f.other, *f.counts)) < 0:
+        return "counts must not be negative"
+    if f.rows > MOST_ROWS:
+        return f"more than {MOST_ROWS} rows"
+    counted = sum(f.counts) + f.other + f.missing + f.mistyped
+    return "" if counted == f.rows else f"cells, missing and mistyped hold {counted} of {f.rows} rows"
+
+
+def _wrong_dispersion(f: FeatureBaseline) -> str:
+    for score, d in f.dispersion.items():
+        if not len(d.rows) == len(d.ratio) == len(d.degrees):
+            return f"dispersion of {score!r} has uneven lengths"
+        if min((*d.rows, *d.ratio, *d.degrees), default=1.0) <= 0:
+            return f"dispersion of {score!r} must be positive"
+    return ""

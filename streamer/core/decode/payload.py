@@ -8,7 +8,6 @@ import pybase64
 from streamer.core.decode.capture import SidePayload
 from streamer.core.errors import InvalidRecord, Reason
 
-
 # A byte order mark may stand first, whatever the encoding.
 _OPENS_JSON = re.compile(r"\ufeff?\s*[\[{]")
 

@@ -107,12 +107,17 @@ class SideReader:
             return no_columns(len(self._numbers), len(self._categories)), slow
         width = len(self.features)
         lengths = np.fromiter(map(str.count, texts, repeat("\n")), np.int64, len(texts)) + 1
+        long = lengths > self.limits.rows
+        if long.any():  # not even split: a megabyte of line ends is a million lines
+            slow = [(index[i], texts[i]) for i in np.flatnonzero(long).tolist()]
+            rest = np.flatnonzero(~long).tolist()
+            columns, more = self._bulk([texts[i] for i in rest], [index[i] for i in rest])
+            return columns, slow + more
         lines = "\n".join(texts).split("\n") if lengths.max() > 1 else texts
         right = np.fromiter(map(str.count, lines, repeat(",")), np.int64, len(lines)) == width - 1
         record = np.repeat(np.arange(len(texts)), lengths)
         good = np.ones(len(texts), np.bool_)
         good[record[~right]] = False
-        good[lengths > self.limits.rows] = False
         if width > self.limits.features:
             good[:] = False
         if not good.all():

@@ -1,0 +1,224 @@
+import math
+
+import msgspec
+import numpy as np
+import pytest
+
+from streamer.core.baseline.model import Dispersion, FeatureBaseline
+from streamer.core.columns import UNSEEN, Columns
+from streamer.core.layout import Layout
+from streamer.core.profile import profile_of
+from streamer.core.rules.history import Expectation
+from streamer.core.rules.judge import Judgement, judge
+from streamer.core.rules.unreadable import unreadable
+from streamer.core.rules.view import FeatureView, percent
+from streamer.core.rules.volume import volume
+from streamer.core.schema import Side
+from streamer.core.settings import Rules
+from streamer.core.statistics import statistics_of
+from streamer.core.types import Cause, Finding, Key, State
+from tests.strategies import baseline, category, number
+
+KEY = Key("e", "v", "1")
+END = 60_000
+# A whole baseline whose blocks vary 400 times as much as independent rows do.
+STORMY = Dispersion(rows=(100.0, 200.0, 400.0), ratio=(400.0, 400.0, 400.0), degrees=(20.0, 20.0, 20.0))
+
+
+def with_dispersion(feature: FeatureBaseline, score: str, dispersion: Dispersion = STORMY) -> FeatureBaseline:
+    return msgspec.structs.replace(feature, dispersion={score: dispersion})
+
+
+def judged(values: list[float], rules: Rules, feature: FeatureBaseline | None = None, shift: float = 0.0) -> Judgement:
+    layout = Layout(baseline(feature or number("x", rows=10_000)))
+    numbers = np.array([values], np.float64)
+    columns = Columns(numbers, None, np.empty((0, len(values)), np.int32), np.arange(len(values)))
+    statistics = statistics_of(layout, profile_of(layout, {Side.INPUT: columns}))[0]
+    return judge(FeatureView(KEY, rules, 0, END, statistics, shift))
+
+
+def judged_codes(codes: list[int], rules: Rules) -> Judgement:
+    layout = Layout(baseline(category("k", "abc", rows=9_000)))
+    columns = Columns(np.empty((0, len(codes))), None, np.array([codes], np.int32), np.arange(len(codes)))
+    statistics = statistics_of(layout, profile_of(layout, {Side.INPUT: columns}))[0]
+    return judge(FeatureView(KEY, rules, 0, END, statistics, 0.0))
+
+
+def only(judgement: Judgement) -> Finding:
+    (finding,) = judgement.findings
+    return finding
+
+
+def uniform(n: int, seed: int = 1) -> list[float]:
+    found: list[float] = np.random.default_rng(seed).uniform(0, 10, n).tolist()
+    return found
+
+
+def test_what_looks_like_the_baseline_is_ok() -> None:
+    every = Rules(psi=0.1, ks=0.1, mean_shift=0.2, outside_share=0.01)
+    assert judged(uniform(1000), every).state is State.OK
+
+
+def test_too_few_rows_are_insufficient_data_and_heal_nothing() -> None:
+    found = judged([math.nan] * 99, Rules(minimum_rows=100))
+    assert (found.state, found.findings, found.judged) == (State.INSUFFICIENT, (), {Cause.WILD})
+
+
+def test_missing_values_far_over_the_baselines_are_broken() -> None:
+    found = only(judged([math.nan] * 200 + uniform(800), Rules()))
+    assert (found.state, found.cause, found.unit) == (State.BROKEN, Cause.MISSING, "points")
+    assert found.size == pytest.approx(0.2)
+    assert "20 %" in found.words
+
+
+def test_a_rise_of_missing_values_that_is_certain_but_small_says_so() -> None:
+    assert only(judged([math.nan] * 400 + uniform(19_600), Rules())).state is State.SMALL
+
+
+def test_a_rise_of_missing_values_that_is_large_but_unproven_says_so() -> None:
+    few = Rules(minimum_rows=15)
+    assert only(judged([math.nan, *uniform(15)], few)).state is State.NOT_ENOUGH
+
+
+def test_fewer_missing_values_than_in_the_baseline_are_no_trouble() -> None:
+    often = msgspec.structs.replace(number("x", rows=10_000), missing=5_000, counts=(500,) * 10)
+    assert judged(uniform(1000), Rules(), often).findings == ()
+
+
+def test_missing_values_that_come_in_clumps_in_the_baseline_need_more_to_be_significant() -> None:
+    rare = msgspec.structs.replace(number("x", rows=10_000), missing=500, counts=(950,) * 10)
+    clumped = with_dispersion(rare, "missing")
+    values = [math.nan] * 150 + uniform(850)
+    assert only(judged(values, Rules(), rare)).state is State.BROKEN
+    assert only(judged(values, Rules(), clumped)).state is State.NOT_ENOUGH
+
+
+def test_a_dead_feed_is_broken_even_where_missing_values_come_in_clumps() -> None:
+    rare = msgspec.structs.replace(number("x", rows=10_000), missing=20, counts=(998,) * 10)
+    mild = Dispersion(rows=(100.0, 1000.0), ratio=(8.0, 20.0), degrees=(2.0, 2.0))
+    assert only(judged([math.nan] * 1000, Rules(), with_dispersion(rare, "missing", mild))).state is State.BROKEN
+
+
+def test_wild_values_need_no_minimum_of_rows() -> None:
+    found = judged([900.0] * 5 + uniform(5), Rules())
+    assert (only(found).state, only(found).rule, found.state) == (State.BROKEN, "wild", State.BROKEN)
+    assert "5 values" in only(found).words
+
+
+def test_a_few_wild_values_are_not_enough_evidence() -> None:
+    found = only(judged([-900.0, *uniform(500)], Rules()))
+    assert found.state is State.NOT_ENOUGH
+    assert "1 value " in found.words
+    assert "-9e+02" in found.words
+
+
+def test_an_extreme_is_told_with_two_digits_only() -> None:
+    assert "1234" not in only(judged([1234.5678] * 9, Rules())).words
+
+
+def test_a_moved_mean_breaks_its_threshold_with_size_in_deviations() -> None:
+    values = [v * 0.5 + 5 for v in uniform(2000)]
+    found = only(judged(values, Rules(mean_shift=0.5)))
+    assert (found.state, found.cause, found.unit) == (State.BROKEN, Cause.DRIFT, "sd")
+    assert found.size == pytest.approx(2.5 / 2.886, abs=0.05)
+
+
+def test_a_moved_mean_is_not_enough_evidence_where_hours_share_their_weather() -> None:
+    stormy = with_dispersion(number("x", rows=10_000), "value")
+    values = [v * 0.5 + 5 for v in uniform(2000)]
+    assert only(judged(values, Rules(mean_shift=0.5), stormy)).state is State.NOT_ENOUGH
+
+
+def test_what_the_hour_of_day_explains_is_no_shift() -> None:
+    values = [v * 0.5 + 5 for v in uniform(2000)]
+    assert judged(values, Rules(mean_shift=0.5), shift=2.5 / 2.886).findings == ()
+
+
+@pytest.mark.parametrize("rules", [Rules(psi=0.2), Rules(ks=0.2)], ids=["psi", "ks"])
+def test_a_changed_distribution_breaks_its_threshold(rules: Rules) -> None:
+    found = only(judged([v * 0.5 + 5 for v in uniform(2000)], rules))
+    assert (found.state, found.cause) == (State.BROKEN, Cause.DRIFT)
+    assert "mean" in found.words
+
+
+@pytest.mark.parametrize("rules", [Rules(psi=0.2), Rules(ks=0.2)], ids=["psi", "ks"])
+def test_a_changed_distribution_is_not_enough_evidence_where_hours_share_their_weather(rules: Rules) -> None:
+    stormy = with_dispersion(number("x", rows=10_000), "cells")
+    assert only(judged([v * 0.5 + 5 for v in uniform(2000)], rules, stormy)).state is State.NOT_ENOUGH
+
+
+def test_values_outside_the_range_break_their_threshold() -> None:
+    found = only(judged([12.0] * 100 + uniform(900), Rules(outside_share=0.05)))
+    assert (found.state, found.size) == (State.BROKEN, pytest.approx(0.1))
+
+
+def test_unseen_categories_break_their_threshold() -> None:
+    found = only(judged_codes([UNSEEN] * 100 + [0, 1, 2] * 300, Rules(unseen_share=0.05)))
+    assert (found.state, found.rule) == (State.BROKEN, "unseen_share")
+
+
+def test_a_rule_switched_off_says_nothing() -> None:
+    off = Rules(missing=False, wild=False)
+    found = judged([math.nan] * 500 + [900.0] * 500, off)
+    assert (found.findings, found.judged) == ((), frozenset())
+
+
+def test_a_constant_feature_has_no_shift() -> None:
+    constant = msgspec.structs.replace(number("x"), deviation=0.0)
+    assert judged(uniform(500), Rules(mean_shift=0.1), constant).findings == ()
+
+
+PAST = Expectation(rows=1000.0, deviation=0.03, weeks=4)
+
+
+@pytest.mark.parametrize(
+    ("rows", "state"),
+    [(500, State.BROKEN), (2000, State.BROKEN), (950, None), (895, State.NOT_ENOUGH), (1400, State.BROKEN)],
+)
+def test_traffic_is_judged_by_change_and_by_how_much_weeks_differ(rows: int, state: State | None) -> None:
+    found = volume(KEY, Rules(), 0, END, rows, PAST)
+    assert (None if found is None else found.state) == state
+
+
+def test_traffic_that_changed_certainly_but_little_says_so() -> None:
+    found = volume(KEY, Rules(volume_change=0.5), 0, END, 700, PAST)
+    assert found is not None
+    assert (found.state, found.size) == (State.SMALL, 0.7)
+    assert "-30 %" in found.words
+
+
+def test_an_empty_window_is_silence_and_no_change_of_volume() -> None:
+    found = volume(KEY, Rules(), 0, END, 0, PAST)
+    assert found is not None
+    assert (found.cause, found.state) == (Cause.SILENCE, State.BROKEN)
+
+
+def test_a_few_rows_more_or_less_of_few_are_no_evidence() -> None:
+    found = volume(KEY, Rules(), 0, END, 1, Expectation(rows=4.0, deviation=0.02, weeks=4))
+    assert found is not None
+    assert found.state is State.NOT_ENOUGH
+
+
+def test_traffic_where_none_was_is_significant_only_when_there_is_some() -> None:
+    assert volume(KEY, Rules(), 0, END, 0, Expectation(0.0, 0.02, 4)) is None
+
+
+@pytest.mark.parametrize(
+    ("records", "invalid", "state"),
+    [
+        (100, 0, None),
+        (0, 50, State.BROKEN),
+        (900, 100, State.BROKEN),
+        (3, 2, State.NOT_ENOUGH),
+        (98_000, 2_000, State.SMALL),
+        (1000, 1, None),
+    ],
+)
+def test_unreadable_records_are_judged_by_share_and_number(records: int, invalid: int, state: State | None) -> None:
+    found = unreadable(Key("e", "", ""), Rules(), 0, END, records, invalid)
+    assert (None if found is None else found.state) == state
+
+
+@pytest.mark.parametrize(("share", "text"), [(0.5, "50 %"), (0.123, "12 %"), (0.034, "3.4 %"), (0.0012, "0.12 %")])
+def test_a_share_is_told_with_two_digits(share: float, text: str) -> None:
+    assert percent(share) == text
