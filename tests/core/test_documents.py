@@ -1,0 +1,133 @@
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+
+import streamer
+from streamer.core.columns import Columns
+from streamer.core.documents import encode, encode_notification, endpoint_document, feature_document, json_schema
+from streamer.core.errors import Reason
+from streamer.core.layout import Layout
+from streamer.core.profile import profile_of
+from streamer.core.rounding import rounded
+from streamer.core.schema import Side
+from streamer.core.statistics import FeatureStatistics, statistics_of
+from streamer.core.types import (
+    AlertState,
+    Cause,
+    DeadLetter,
+    Document,
+    FeatureDocument,
+    Fingerprint,
+    Incident,
+    Key,
+    Notify,
+    Severity,
+    State,
+)
+from streamer.core.windows import WindowCounts
+from tests.strategies import START, baseline, category, number
+
+KEY = Key("e", "v", "1")
+BASELINE = baseline(number("x"), category("k"), number("score", Side.OUTPUT))
+
+
+def statistics(rows: int) -> list[FeatureStatistics]:
+    layout = Layout(BASELINE)
+    values = np.random.default_rng(1).uniform(0, 10, (1, rows))
+    record = np.arange(rows)
+    inputs = Columns(values, None, np.zeros((1, rows), np.int32), record)
+    outputs = Columns(values, None, np.empty((0, rows), np.int32), record)
+    return statistics_of(layout, profile_of(layout, {Side.INPUT: inputs, Side.OUTPUT: outputs}))
+
+
+def of_feature(i: int, *, shown: bool = True, rows: int = 200) -> FeatureDocument:
+    counts = WindowCounts(START, records=rows, rows_in=rows)
+    return feature_document(KEY, BASELINE, counts, START + 60_000, rows, statistics(rows)[i], State.OK, (), shown=shown)
+
+
+def incident() -> Incident:
+    return Incident(
+        id="i",
+        revision=1,
+        fingerprint=Fingerprint("f"),
+        endpoint="e",
+        cause=Cause.DRIFT,
+        state=AlertState.FIRING,
+        severity=Severity.WARNING,
+        since=of_feature(0).window_start,
+        changed=of_feature(0).window_end,
+        title="t",
+        text="t",
+    )
+
+
+DOCUMENTS: list[Document] = [
+    of_feature(0),
+    of_feature(1),
+    of_feature(2),
+    of_feature(0, shown=False, rows=3),
+    endpoint_document(
+        KEY, BASELINE, WindowCounts(START, records=5), START + 60_000, 5, 1, State.INSUFFICIENT, complete=True
+    ),
+    endpoint_document(KEY, None, WindowCounts(START), START + 60_000, 0, 0, State.LEARNING, complete=False),
+    incident(),
+    DeadLetter(id="d", shard="s", position="1", reason=Reason.LATE, sha256="0" * 64, size_bytes=3),
+]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: type(d).__name__)
+def test_every_document_is_one_line_and_keeps_to_the_published_schema(document: Document) -> None:
+    text = encode(document)
+    assert b"\n" not in text
+    jsonschema.Draft202012Validator(json_schema()).validate(json.loads(text))
+
+
+def test_a_notification_keeps_to_the_published_schema() -> None:
+    text = encode_notification(Notify("n", incident(), "firing"))
+    jsonschema.Draft202012Validator(json_schema()).validate(json.loads(text))
+
+
+def test_the_schema_refuses_what_is_no_document() -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(json_schema()).validate({"kind": "feature"})
+
+
+def test_the_schema_in_the_package_is_that_of_the_types() -> None:
+    packaged = Path(streamer.__file__).parent / "documents.schema.json"
+    assert json.loads(packaged.read_text()) == json_schema()
+
+
+def test_numbers_and_categories_have_what_is_theirs() -> None:
+    x, k = of_feature(0), of_feature(1)
+    assert (x.unseen_share, x.below_share, k.below_share, k.unseen_share) == (None, 0.0, None, 0.0)
+    assert x.quantiles is not None
+    assert list(x.quantiles) == ["p01", "p05", "p25", "p50", "p75", "p95", "p99"]
+    assert (k.mean, k.quantiles, k.ks) == (None, None, None)
+    assert k.psi is not None
+
+
+def test_of_too_few_rows_only_their_number_is_shown() -> None:
+    few = of_feature(0, shown=False, rows=3)
+    told = {name for name in few.__struct_fields__ if getattr(few, name) not in (None, (), {})}
+    assert told <= {
+        "id", "revision", "endpoint", "variant", "model_version", "baseline", "window_start", "window_end",
+        "feature", "side", "feature_kind", "state", "rows",
+    }  # fmt: skip
+
+
+def test_ids_tell_apart_all_that_differs() -> None:
+    assert len({d.id for d in DOCUMENTS[:3]} | {DOCUMENTS[4].id, DOCUMENTS[5].id}) == 5
+
+
+def test_the_cells_are_all_rows() -> None:
+    assert sum(of_feature(0).cells) == 200
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.1 + 0.2, 0.3), (1e300 / 3, 3.33333333e299), (float("inf"), float("inf")), (0.0, 0.0)]
+)
+def test_the_last_bits_of_a_number_are_not_shown(value: float, shown: float) -> None:
+    assert rounded(value) == shown
