@@ -141,7 +141,8 @@ class Endpoint:
         judged: set[Cause] = set()
         if rules.unreadable and records + invalid:
             judged.add(Cause.UNREADABLE)
-            findings.append(unreadable(Key(self.name, "", ""), rules, start_at, end_at, records, invalid))
+            partial = sum(d.window.counts.partial for d in due)
+            findings.append(unreadable(Key(self.name, "", ""), rules, start_at, end_at, records, invalid, partial))
         explained = any(f is not None and f.state is State.BROKEN for f in findings)
         for variant in sorted({d.track.key.variant for d in due}):
             mine = [d for d in due if d.track.key.variant == variant]

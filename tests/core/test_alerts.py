@@ -16,7 +16,7 @@ SPANS = AlertSpans(hold=0, keep_firing=180, repeat=600)
 
 
 def finding(
-    minute: int, feature: str = "x", cause: Cause = Cause.MISSING, weight: float = 9.0, **more: object
+    minute: int, feature: str = "x", cause: Cause = Cause.MISSING, weight: float = 9.0, /, **more: object
 ) -> Finding:
     values: dict[str, object] = {
         "key": Key("e", "v", "1"),
@@ -84,7 +84,7 @@ def test_a_flapping_rule_stays_one_incident() -> None:
     book = AlertBook("e", SPANS)
     ids = set()
     for minute in (1, 3, 5, 7):
-        ids |= {i.id for i in incidents(step(book, minute, [finding(minute, weight=9.0 + minute)]))}
+        ids |= {i.id for i in incidents(step(book, minute, [finding(minute, "x", Cause.MISSING, 9.0 + minute)]))}
         step(book, minute + 1)
     assert len(ids) == 1
 
@@ -120,21 +120,21 @@ def test_no_repeat_is_told_when_it_is_switched_off() -> None:
 
 def test_features_of_one_cause_are_one_incident_heaviest_first() -> None:
     book = AlertBook("e", SPANS)
-    (incident,) = incidents(step(book, 1, [finding(1, "a", weight=6.0), finding(1, "b", weight=8.0)]))
+    (incident,) = incidents(step(book, 1, [finding(1, "a", Cause.MISSING, 6.0), finding(1, "b", Cause.MISSING, 8.0)]))
     assert [c.feature for c in incident.contributions] == ["b", "a"]
     assert incident.title == "e: missing values in b and 1 more"
 
 
 def test_causes_are_incidents_of_their_own() -> None:
-    actions = step(AlertBook("e", SPANS), 1, [finding(1), finding(1, cause=Cause.WILD)])
+    actions = step(AlertBook("e", SPANS), 1, [finding(1), finding(1, "x", Cause.WILD)])
     assert [i.cause for i in incidents(actions)] == [Cause.MISSING, Cause.WILD]
 
 
 def test_a_features_worst_window_is_kept_with_its_first_time() -> None:
     book = AlertBook("e", SPANS)
-    step(book, 1, [finding(1, weight=6.0)])
-    (incident,) = incidents(step(book, 2, [finding(2, weight=9.0)]))
-    assert step(book, 3, [finding(3, weight=5.0)]) == []
+    step(book, 1, [finding(1, "x", Cause.MISSING, 6.0)])
+    (incident,) = incidents(step(book, 2, [finding(2, "x", Cause.MISSING, 9.0)]))
+    assert step(book, 3, [finding(3, "x", Cause.MISSING, 5.0)]) == []
     (contribution,) = incident.contributions
     assert (contribution.weight, contribution.since, incident.revision) == (9.0, incident.since, 2)
 
@@ -142,7 +142,7 @@ def test_a_features_worst_window_is_kept_with_its_first_time() -> None:
 def test_becoming_critical_is_told() -> None:
     book = AlertBook("e", SPANS)
     step(book, 1, [finding(1)])
-    actions = step(book, 2, [finding(2, live=0.9, weight=12.0)])
+    actions = step(book, 2, [finding(2, "x", Cause.MISSING, 12.0, live=0.9)])
     assert told(actions) == ["changed"]
     assert incidents(actions)[0].severity is Severity.CRITICAL
 
@@ -168,7 +168,7 @@ def test_the_text_of_a_resolved_one_says_from_when_to_when() -> None:
 
 
 def test_the_text_names_variants_only_when_there_are_several_and_counts_what_it_does_not_list() -> None:
-    found = [finding(1, f"f{i}", weight=20.0 - i, key=Key("e", "ab"[i % 2], "1")) for i in range(8)]
+    found = [finding(1, f"f{i}", Cause.MISSING, 20.0 - i, key=Key("e", "ab"[i % 2], "1")) for i in range(8)]
     (incident,) = incidents(step(AlertBook("e", SPANS), 1, found))
     lines = incident.text.splitlines()
     assert lines[2].endswith("[variant a, version 1]")
@@ -190,7 +190,7 @@ def test_the_text_says_when_records_are_taken_as_independent() -> None:
     ],
 )
 def test_the_title_says_the_trouble_in_a_line(cause: Cause, more: dict[str, object], title: str) -> None:
-    (incident,) = incidents(step(AlertBook("e", SPANS), 1, [finding(1, cause=cause, **more)]))
+    (incident,) = incidents(step(AlertBook("e", SPANS), 1, [finding(1, "x", cause, **more)]))
     assert incident.title == title
 
 
@@ -208,7 +208,7 @@ def test_the_title_says_the_trouble_in_a_line(cause: Cause, more: dict[str, obje
 def test_it_is_critical_where_the_model_gets_nothing_useful(
     cause: Cause, more: dict[str, object], severity: Severity
 ) -> None:
-    (incident,) = incidents(step(AlertBook("e", SPANS), 1, [finding(1, cause=cause, **more)]))
+    (incident,) = incidents(step(AlertBook("e", SPANS), 1, [finding(1, "x", cause, **more)]))
     assert incident.severity is severity
 
 
@@ -220,7 +220,7 @@ windows = st.lists(
 def play(book: AlertBook, played: list[tuple[str, str, int]], first: int) -> list[Action]:
     actions: list[Action] = []
     for minute, (what, feature, weight) in enumerate(played, first):
-        found = [finding(minute, feature, weight=float(weight))] if what == "broken" else []
+        found = [finding(minute, feature, Cause.MISSING, float(weight))] if what == "broken" else []
         actions += step(book, minute, found, judged=() if what == "unjudged" else tuple(Cause))
     return actions
 

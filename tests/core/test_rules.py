@@ -61,7 +61,9 @@ def test_what_looks_like_the_baseline_is_ok() -> None:
 
 def test_too_few_rows_are_insufficient_data_and_heal_nothing() -> None:
     found = judged([math.nan] * 99, Rules(minimum_rows=100))
-    assert (found.state, found.findings, found.judged) == (State.INSUFFICIENT, (), {Cause.WILD})
+    assert found.state is State.INSUFFICIENT
+    assert found.findings == ()
+    assert found.judged == {Cause.WILD}
 
 
 def test_missing_values_far_over_the_baselines_are_broken() -> None:
@@ -149,7 +151,8 @@ def test_a_changed_distribution_is_not_enough_evidence_where_hours_share_their_w
 
 def test_values_outside_the_range_break_their_threshold() -> None:
     found = only(judged([12.0] * 100 + uniform(900), Rules(outside_share=0.05)))
-    assert (found.state, found.size) == (State.BROKEN, pytest.approx(0.1))
+    assert found.state is State.BROKEN
+    assert found.size == pytest.approx(0.1)
 
 
 def test_unseen_categories_break_their_threshold() -> None:
@@ -215,8 +218,15 @@ def test_traffic_where_none_was_is_significant_only_when_there_is_some() -> None
     ],
 )
 def test_unreadable_records_are_judged_by_share_and_number(records: int, invalid: int, state: State | None) -> None:
-    found = unreadable(Key("e", "", ""), Rules(), 0, END, records, invalid)
+    found = unreadable(Key("e", "", ""), Rules(), 0, END, records, invalid, 0)
     assert (None if found is None else found.state) == state
+
+
+def test_records_unreadable_on_one_side_count_too() -> None:
+    found = unreadable(Key("e", "", ""), Rules(), 0, END, 100, 0, 100)
+    assert found is not None
+    assert found.state is State.BROKEN
+    assert found.words == "100 of 100 records can't be read (100 %), 100 of them on one side only"
 
 
 @pytest.mark.parametrize(("share", "text"), [(0.5, "50 %"), (0.123, "12 %"), (0.034, "3.4 %"), (0.0012, "0.12 %")])

@@ -223,7 +223,7 @@ def _flat(row: object, limits: Limits) -> dict[str, object]:
 
 def _only_lists(row: list[object], values: list[object], limits: Limits, depth: int) -> bool:
     """Whether there is no object inside; the values found up to there, in order."""
-    if depth > limits.depth:
+    if depth >= limits.depth:  # its values stand one level below it
         raise InvalidRecord(Reason.TOO_DEEP)
     for value in row:
         if isinstance(value, list):

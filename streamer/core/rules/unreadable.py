@@ -16,8 +16,12 @@ _USUAL_PART: Final = 0.2
 _MANY: Final = 1e12
 
 
-def unreadable(key: Key, rules: Rules, start_at: int, end_at: int, records: int, invalid: int) -> Finding | None:
-    """Judge a window's unreadable records.
+def unreadable(
+    key: Key, rules: Rules, start_at: int, end_at: int, records: int, invalid: int, partial: int
+) -> Finding | None:
+    """Judge a window's unreadable records, and those one side of which can't be read.
+
+    A client that sends one column more makes every input unreadable while scores still come.
 
     Parameters
     ----------
@@ -27,26 +31,29 @@ def unreadable(key: Key, rules: Rules, start_at: int, end_at: int, records: int,
         Thresholds.
     start_at, end_at : int
         The window, milliseconds since the epoch.
-    records, invalid : int
-        On-time records that were read, and those that could not be.
+    records, invalid, partial : int
+        On-time records that were read, those that could not be, and how many of the first could
+        be on one side only.
 
     Returns
     -------
     Finding or None
         ``None``: nothing to say.
     """
-    if not invalid:
+    bad = invalid + partial
+    if not bad:
         return None
     total = records + invalid
-    share = invalid / total
+    share = bad / total
     usual = rules.unreadable_share * _USUAL_PART
-    z = shares_z(invalid, total, usual * _MANY, _MANY)
+    z = shares_z(bad, total, usual * _MANY, _MANY)
     state = state_of(
         large=share >= rules.unreadable_share,
-        significant=z >= rules.significant_deviations and invalid >= _LEAST_RECORDS,
+        significant=z >= rules.significant_deviations and bad >= _LEAST_RECORDS,
     )
     if state is State.OK:
         return None
+    sides = f", {partial:,} of them on one side only" if partial else ""
     return Finding(
         key=key,
         rule="unreadable",
@@ -60,5 +67,5 @@ def unreadable(key: Key, rules: Rules, start_at: int, end_at: int, records: int,
         unit="points",
         weight=z,
         rows=total,
-        words=f"{invalid:,} of {total:,} records can't be read ({percent(share)})",
+        words=f"{bad:,} of {total:,} records can't be read ({percent(share)}){sides}",
     )
