@@ -1,0 +1,35 @@
+# Needs make, python3 (3.11 or later) and pip; uses uv when it is there. Everything goes into .venv.
+# ARGS goes to the command behind a target: make demo ARGS="--records 20000", make test ARGS="-k watermark"
+
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench fmt lock
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-15s %s\n", $$1, $$2}'
+
+install: ## Make .venv with the locked packages; nothing to do when it is up to date
+	@$(PYTHON) .ci/install
+
+demo: install ## Watch a model on 163,277 real flights, in about a minute
+	@$(BIN)/streamer demo $(ARGS)
+
+test: install ## Run all tests
+	@$(BIN)/pytest -n auto $(ARGS)
+
+check: ## Run what CI runs: lint, format, types, import contracts, tests
+	@PYTHON=$(PYTHON) bash .ci/run
+
+bench: install ## Measure the cost per record, memory and hostile input
+	@$(BIN)/streamer bench $(ARGS)
+
+fmt: install ## Format the code and repair what can be repaired
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: install ## Write requirements.txt anew from pyproject.toml (ARGS=--upgrade takes newer versions)
+	@$(BIN)/uv pip compile --quiet pyproject.toml --extra parquet --extra demo --group build --group dev \
+		--universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" --output-file requirements.txt $(ARGS)
