@@ -19,7 +19,7 @@ from streamer.core.decode.names import Names
 from streamer.core.decode.sides import SideReader
 from streamer.core.engine import Engine
 from streamer.core.layout import Layout
-from streamer.core.panes import parts_of
+from streamer.core.panes import Part, parts_of
 from streamer.core.schema import Side
 from streamer.core.settings import EndpointSettings, EngineSettings, Limits
 from streamer.core.types import Batch, Key, ShardId
@@ -125,7 +125,7 @@ def _columns(decoded: Decoded, readers: dict[Side, SideReader]) -> dict[Side, Co
     }
 
 
-def _fold(layout: Layout, decoded: Decoded, columns: dict[Side, Columns]) -> None:
+def _fold(layout: Layout, decoded: Decoded, columns: dict[Side, Columns]) -> list[Part]:
     event_at = decoded.captures[_KEY].event_at
     pane_at = event_at // 10_000 * 10_000
-    parts_of(layout, columns, pane_at, np.zeros(len(pane_at), np.bool_), np.ones(len(pane_at), np.bool_))
+    return parts_of(layout, columns, pane_at, np.zeros(len(pane_at), np.bool_), np.ones(len(pane_at), np.bool_))

@@ -51,7 +51,7 @@ def variance_ratio_z(ratio: float, over: float, under: float) -> float:
     0.1
     """
     a, b = 2 / (9 * over), 2 / (9 * max(under, _LEAST_DEGREES))
-    root = max(ratio, 0.0) ** (1 / 3)
+    root = math.cbrt(max(ratio, 0.0))
     return ((1 - b) * root - (1 - a)) / math.sqrt(b * root * root + a)
 
 

@@ -1,5 +1,6 @@
 """Layout: where each feature's cells stand in a profile's one vector of counts."""
 
+import math
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -159,7 +160,7 @@ def _cuts(f: FeatureBaseline) -> NDArray[np.float64]:
     low, high = f.minimum or 0.0, f.maximum or 0.0
     far_low, far_high = far_limits(f)
     # A value equal to the minimum is inside: the cut is the next float below it.
-    below = np.nextafter([far_low, low], -np.inf)
+    below = [math.nextafter(cut, -math.inf) for cut in (far_low, low)]
     return np.array([*below, *f.edges, high, far_high, np.inf])
 
 
