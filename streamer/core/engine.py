@@ -57,8 +57,12 @@ class Engine:
         self.endpoints: dict[str, Endpoint] = {}
         self._configured = {e.name: e for e in settings.endpoints}
         self._decoder = BatchDecoder(settings.limits, self._default_names(), self._key_of)
-        # Nothing can close before this time: most batches are done without a look at every endpoint.
-        self._next_at = END
+        # When each endpoint must be looked at next: most batches are done without a look at most.
+        self._wakes: list[tuple[int, str]] = []
+        self._wake_at: dict[str, int] = {}
+        # Endpoints that are being closed, by the ends of their next windows.
+        self._ends: list[tuple[int, str]] = []
+        self._closing: set[str] = set()
 
     def _default_names(self) -> Names:
         only = self.settings.endpoints[0].name if len(self.settings.endpoints) == 1 else ""
@@ -106,6 +110,10 @@ class Engine:
         self.watermarks.begin(shard)
 
     def ingest(self, batch: Batch, now: int) -> list[Action]:
+        """Fold a batch and decide all that follows from it; see ``fold`` and ``decide``."""
+        return self.fold(batch, now) + self.decide()
+
+    def fold(self, batch: Batch, now: int) -> list[Action]:
         """Take in one poll's records.
 
         Parameters
@@ -118,7 +126,7 @@ class Engine:
         Returns
         -------
         list of Action
-            What the shell must do, in order.
+            The records refused.
         """
         decoded = self._decoder.decode(batch, now)
         lateness = self.watermarks.observe(batch.shard, decoded.event_at)
@@ -131,12 +139,14 @@ class Engine:
                 self.totals.ignored += len(captures.sides)
             else:
                 actions += self._fold(batch, *found, captures, lateness)
-        return actions + self._close(now)
+        self.watermarks.advance(now)
+        return actions
 
     def empty(self, shard: str, now: int) -> list[Action]:
-        """Note that a shard was polled at its tip and had nothing; close what that allows."""
+        """Note that a shard was polled at its tip and had nothing; decide what that allows."""
         self.watermarks.empty(shard, now)
-        return self._close(now)
+        self.watermarks.advance(now)
+        return self.decide()
 
     def _fold(
         self, batch: Batch, endpoint: Endpoint, track: Track, captures: Captures, lateness: Lateness
@@ -159,7 +169,8 @@ class Engine:
         totals.rows_out += sum(part.rows_out for part in folded.parts)
         for pane_at in sequenced.pane_at[sequenced.duplicate].tolist():
             track.window_of(pane_at).counts.duplicates += 1
-        self._note_next(track, sequenced)
+        if len(sequenced.pane_at):
+            self._wake(endpoint.name, int(sequenced.pane_at.min()) + endpoint.settings.spans.pane * 1000)
         for refusal in folded.refusals:
             self._count_refusal(refusal, endpoint, track, captures, sequenced, lateness)
         actions: list[Action] = [
@@ -171,10 +182,11 @@ class Engine:
             actions.append(Reject(_letter(batch, record, Reason.LATE, endpoint.name)))
         return actions
 
-    def _note_next(self, track: Track, sequenced: Sequenced) -> None:
-        if len(sequenced.pane_at):
-            pane_end = int(sequenced.pane_at.min()) + track.settings.spans.pane * 1000
-            self._next_at = min(self._next_at, pane_end)
+    def _wake(self, name: str, at: int) -> None:
+        """See to it that an endpoint is looked at when the watermark reaches a time."""
+        if at < self._wake_at.get(name, END):
+            self._wake_at[name] = at
+            heapq.heappush(self._wakes, (at, name))
 
     def _refuse(self, batch: Batch, rejected: Rejected, lateness: Lateness) -> Action:
         add_reason(self.totals.invalid, rejected.reason)
@@ -182,8 +194,12 @@ class Engine:
         # Records that can't be read have no time of their own: they count where their shard stood.
         endpoint = self.endpoints.get(rejected.endpoint) or self._configured_endpoint(rejected.endpoint)
         if endpoint is not None and at != BEGINNING:
-            endpoint.note_invalid(at)
+            self._note_invalid(endpoint, at)
         return Reject(_letter(batch, rejected.record, rejected.reason, rejected.endpoint))
+
+    def _note_invalid(self, endpoint: Endpoint, at: int) -> None:
+        endpoint.note_invalid(at)
+        self._wake(endpoint.name, endpoint.next_close_at())
 
     def _configured_endpoint(self, name: str) -> Endpoint | None:
         return self._endpoint(name) if name in self._configured else None
@@ -203,30 +219,55 @@ class Engine:
             add_reason(self.totals.invalid, refusal.reason)
             # Its own window may have closed if it is late: then it counts where its shard stands, so
             # that what a rule sees does not depend on how far other shards have come.
-            endpoint.note_invalid(int(lateness.greatest_at[refusal.record] if late else captures.event_at[i]))
+            self._note_invalid(endpoint, int(lateness.greatest_at[refusal.record] if late else captures.event_at[i]))
         else:
             add_reason(self.totals.partial, refusal.reason)
             if not late:
                 track.window_of(int(sequenced.pane_at[i])).counts.partial += 1
 
-    def _close(self, now: int) -> list[Action]:
-        at = self.watermarks.advance(now)
-        return self._close_until(at) if at >= self._next_at else []
+    def decide(self, most: int | None = None) -> list[Action]:
+        """Close what the watermark passed and decide on it, in order of windows' ends and endpoints' names.
 
-    def _close_until(self, at: int) -> list[Action]:
-        """Close windows in order of their ends and of the endpoints' names, then the panes beyond."""
+        Parameters
+        ----------
+        most : int, optional
+            Close so many endpoints' windows at most: a thousand endpoints end theirs at the same
+            moment, and the loop has other things to do. ``undecided`` says whether some are left;
+            when they are closed makes no difference to what is decided.
+
+        Returns
+        -------
+        list of Action
+            What the shell must do, in order.
+        """
+        at = self.watermarks.at
+        while self._wakes and self._wakes[0][0] <= at:
+            woken_at, name = heapq.heappop(self._wakes)
+            if self._wake_at.get(name) == woken_at:
+                del self._wake_at[name]
+                if name not in self._closing:
+                    self._closing.add(name)
+                    heapq.heappush(self._ends, (self.endpoints[name].next_close_at(), name))
         actions: list[Action] = []
-        ends = [(endpoint.next_close_at(), name) for name, endpoint in self.endpoints.items()]
-        heapq.heapify(ends)
-        while ends and ends[0][0] <= at:
-            end_at, name = ends[0]
-            actions += self.endpoints[name].close(end_at)
-            heapq.heapreplace(ends, (self.endpoints[name].next_close_at(), name))
-        for name in sorted(self.endpoints):
-            self.endpoints[name].close_panes(at)
-            actions += self.endpoints[name].revise(at)
-        self._next_at = min((endpoint.next_at() for endpoint in self.endpoints.values()), default=END)
+        closed = 0
+        while self._ends and (most is None or closed < most):
+            end_at, name = heapq.heappop(self._ends)
+            endpoint = self.endpoints[name]
+            if end_at <= at:
+                actions += endpoint.close(end_at)
+                closed += 1
+                heapq.heappush(self._ends, (endpoint.next_close_at(), name))
+            else:
+                endpoint.close_panes(at)
+                actions += endpoint.revise(at)
+                self._closing.remove(name)
+                self._wake(name, endpoint.next_at())
         return actions
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the watermark passed something that ``decide`` has not closed yet."""
+        return bool(self._ends) or bool(self._wakes and self._wakes[0][0] <= self.watermarks.at)
 
     def snapshot(self) -> dict[str, bytes]:
         """Everything needed to go on as if never stopped: a blob for each endpoint, one for the stream.
@@ -259,7 +300,7 @@ class Engine:
             mine = {version: b for (endpoint, version), b in engine.baselines.items() if endpoint == name}
             how = engine._settings_of(name) or settings.unknown
             engine.endpoints[name] = thaw_endpoint(blobs[name], how, settings.limits, mine)
-        engine._next_at = BEGINNING
+            engine._wake(name, BEGINNING)
         return engine
 
     def finish(self) -> list[Action]:
@@ -272,7 +313,10 @@ class Engine:
         greatest = max((clock.greatest_at for clock in shards), default=BEGINNING)
         if greatest == BEGINNING:
             return []
-        actions = self._close_until(greatest)
+        self.watermarks.at = max(self.watermarks.at, greatest)
+        for name in self.endpoints:
+            self._wake(name, BEGINNING)
+        actions = self.decide()
         for name in sorted(self.endpoints):
             self.endpoints[name].close_panes(END)
             actions += self.endpoints[name].write_open()

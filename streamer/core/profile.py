@@ -14,6 +14,12 @@ from streamer.core.schema import Side
 REGISTERS = 1024
 # Squares of grid units stay below 2**34, so this many rows sum exactly in float64.
 _EXACT_ROWS = 2**18
+# Shifts and odd factors of the finaliser of SplitMix64 (Steele, Lea, Flood 2014, "Fast splittable
+# pseudorandom number generators", variant 13 of D. Stafford).
+_MIX = (
+    (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
+    (np.uint64(27), np.uint64(0x94D049BB133111EB)),
+)
 # Below this many rows one comparison with all cuts at once beats a loop over features.
 _FEW_ROWS = 24
 
@@ -158,8 +164,11 @@ def registers_of(values: NDArray[np.float64], absent: NDArray[np.bool_]) -> NDAr
     Whang, Vander-Zanden, Taylor (1990), "A linear-time probabilistic counting algorithm".
     """
     bits = (values + 0.0).view(np.uint64)
-    bits = (bits ^ (bits >> np.uint64(29))) * np.uint64(0x9E3779B97F4A7C15)
-    bucket = (bits >> np.uint64(54)).astype(np.int64)
+    # Two rounds: after one, whole numbers fall on the registers in a lattice and count up to threefold.
+    for shift, factor in _MIX:
+        bits ^= bits >> shift
+        bits *= factor
+    bucket = (bits >> np.uint64(54)).view(np.int64)
     bucket[absent] = REGISTERS
     hit = np.zeros((len(values), REGISTERS + 8), np.bool_)
     hit.ravel()[(bucket + np.arange(len(values)).reshape(-1, 1) * (REGISTERS + 8)).ravel()] = True
