@@ -282,6 +282,58 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", ta
     endpoint: str = ""
 
 
+class TimeRange(msgspec.Struct, frozen=True):
+    """Half-open stretch of event time."""
+
+    since: datetime
+    until: datetime
+
+
+class RetrainingReason(StrEnum):
+    """Why a retraining is asked for."""
+
+    INCIDENT = "incident"
+    SCHEDULE = "schedule"
+
+
+class RetrainingRequest(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="retraining"):
+    """A request that one endpoint's model be trained again; told once, with a deterministic id.
+
+    Attributes
+    ----------
+    id : str
+        Hash of endpoint, model version, reason and ``requested``.
+    variant, model_version, baseline : str
+        What serves now, and the id of its baseline.
+    reason, words : RetrainingReason, str
+        Why, for a pipeline and for a person.
+    incident : str
+        Id of the incident that asks; empty for a schedule.
+    features : tuple of str
+        Features with a part in it, heaviest first.
+    requested : datetime
+        Watermark time.
+    original, new : TimeRange or None
+        Where the data lie that the model was trained on (where its baseline knows), and those since.
+    leave_out : tuple of TimeRange
+        Stretches with an incident of data quality: not to be learned from.
+    """
+
+    id: str
+    endpoint: str
+    variant: str
+    model_version: str
+    baseline: str
+    reason: RetrainingReason
+    words: str
+    incident: str = ""
+    features: tuple[str, ...] = ()
+    requested: datetime
+    original: TimeRange | None = None
+    new: TimeRange | None = None
+    leave_out: tuple[TimeRange, ...] = ()
+
+
 Document = FeatureDocument | EndpointDocument | Incident | DeadLetter
 
 
@@ -305,4 +357,10 @@ class Reject(NamedTuple):
     letter: DeadLetter
 
 
-Action = Index | Notify | Reject
+class Retrain(NamedTuple):
+    """Action: ask for a retraining; the request's ``id`` is deterministic."""
+
+    request: RetrainingRequest
+
+
+Action = Index | Notify | Reject | Retrain
