@@ -12,6 +12,7 @@ from streamer.core.baseline.learn import learn
 from streamer.core.baseline.model import Baseline
 from streamer.core.documents import endpoint_document, feature_document
 from streamer.core.eventtime import as_datetime, start_of
+from streamer.core.retraining import RetrainingBook, Serving
 from streamer.core.rules.history import VolumeHistory
 from streamer.core.rules.judge import Judgement, gravest, judge
 from streamer.core.rules.silence import silence
@@ -21,7 +22,7 @@ from streamer.core.rules.volume import volume
 from streamer.core.settings import EndpointSettings
 from streamer.core.statistics import FeatureStatistics, statistics_of
 from streamer.core.track import Track
-from streamer.core.types import Action, Cause, Finding, Index, Key, State
+from streamer.core.types import Action, Cause, Finding, Incident, Index, Key, State, TimeRange
 from streamer.core.watermarks import END
 from streamer.core.windows import Window
 
@@ -69,8 +70,12 @@ class Endpoint:
         End of the last window closed; 0 before.
     volumes : dict of str to VolumeHistory
         Traffic of the past weeks by variant: versions of a variant share its traffic.
+    since_at : int or None
+        Start of its first window.
     book : AlertBook
         Its incidents.
+    retraining : RetrainingBook
+        When its model is to be trained again.
     """
 
     def __init__(self, name: str, settings: EndpointSettings) -> None:
@@ -80,7 +85,9 @@ class Endpoint:
         self.invalid: dict[int, int] = {}
         self.closed_at = 0
         self.volumes: dict[str, VolumeHistory] = {}
+        self.since_at: int | None = None
         self.book = AlertBook(name, settings.alerts)
+        self.retraining = RetrainingBook(name, settings.retraining)
         self._window = settings.spans.window * 1000
         self._pane = settings.spans.pane * 1000
 
@@ -126,11 +133,32 @@ class Endpoint:
         for d in due:
             actions += self._write(d.track, d.window, d.statistics if d.window.late is None else None)
         independent = any(d.track.baseline is not None and d.track.baseline.assumes_independence for d in due)
-        actions += self.book.advance(end_at, findings, judged, assumes_independence=independent)
+        told = self.book.advance(end_at, findings, judged, assumes_independence=independent)
+        actions += told
+        if due:
+            changed = [a.document for a in told if isinstance(a, Index) and isinstance(a.document, Incident)]
+            actions += self.retraining.advance(end_at, changed, self._serving(due))
         for d in due:
             self._learn(d.track, end_at)
             self._rest(d.track)
         return actions
+
+    def _serving(self, due: list[Due]) -> Serving:
+        """The version that had a record last; of several, the last by name."""
+        track = max((d.track for d in due), key=lambda t: (t.active_at, t.key))
+        if self.since_at is None:
+            self.since_at = min(d.window.counts.start_at for d in due)
+        baseline, original = track.baseline, None
+        if baseline is not None and baseline.timeline is not None and not baseline.learned:
+            timeline = baseline.timeline
+            original = TimeRange(as_datetime(timeline.start_at), as_datetime(timeline.end_at))
+        return Serving(
+            variant=track.key.variant,
+            model_version=track.key.version,
+            baseline=baseline.id if baseline is not None else "",
+            original=original,
+            since_at=self.since_at,
+        )
 
     def _judge_shared(self, due: list[Due], end_at: int) -> tuple[list[Finding], set[Cause]]:
         """Ask the rules on the endpoint and its variants; with the causes there was data to judge."""

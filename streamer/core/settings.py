@@ -128,6 +128,24 @@ class AlertSpans(msgspec.Struct, frozen=True, kw_only=True):
     repeat: int = 86_400
 
 
+class RetrainingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """When a model is to be trained again, in seconds of watermark time.
+
+    Attributes
+    ----------
+    after : int or None
+        A drift that fires this long asks for it; ``None``: never.
+    every : int or None
+        Without any trouble, this often; ``None``: no schedule.
+    cool_down : int
+        After a request there is none for this long.
+    """
+
+    after: int | None = None
+    every: int | None = None
+    cool_down: int = 604_800
+
+
 class VersionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A model version that is served from a time on.
 
@@ -150,7 +168,7 @@ class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     name : str
         The endpoint's name as SageMaker knows it.
-    spans, rules, alerts
+    spans, rules, alerts, retraining
         See those types.
     burn_in_rows : int
         Rows from which a baseline is learned where none was given.
@@ -167,6 +185,7 @@ class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
     spans: Spans = Spans()
     rules: Rules = Rules()
     alerts: AlertSpans = AlertSpans()
+    retraining: RetrainingSettings = RetrainingSettings()
     burn_in_rows: int = 2_000
     json_path: str = ""
     time_zone: str = "UTC"

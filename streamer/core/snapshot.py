@@ -19,6 +19,7 @@ from streamer.core.errors import StateError
 from streamer.core.layout import Layout
 from streamer.core.panes import Pane, RawRow
 from streamer.core.profile import Profile
+from streamer.core.retraining import RetrainingState
 from streamer.core.rules.history import VolumeHistory, VolumeState
 from streamer.core.settings import EndpointSettings, Limits
 from streamer.core.totals import Totals
@@ -69,7 +70,9 @@ class _Endpoint(msgspec.Struct, frozen=True):
     invalid: dict[int, int]
     closed_at: int
     volumes: dict[str, VolumeState]
+    since_at: int | None
     book: AlertBookState
+    retraining: RetrainingState
 
 
 class StreamState(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +92,9 @@ def freeze_endpoint(endpoint: Endpoint) -> bytes:
         invalid=dict(sorted(endpoint.invalid.items())),
         closed_at=endpoint.closed_at,
         volumes={variant: endpoint.volumes[variant].to_state() for variant in sorted(endpoint.volumes)},
+        since_at=endpoint.since_at,
         book=endpoint.book.to_state(),
+        retraining=endpoint.retraining.state,
     )
     return pack(ENDPOINT_KIND, body, arrays)
 
@@ -166,7 +171,9 @@ def thaw_endpoint(
         variant: VolumeHistory.from_state(state, settings.spans, settings.time_zone)
         for variant, state in body.volumes.items()
     }
+    endpoint.since_at = body.since_at
     endpoint.book = AlertBook.from_state(body.book, settings.alerts)
+    endpoint.retraining.state = body.retraining
     return endpoint
 
 
