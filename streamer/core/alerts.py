@@ -13,7 +13,6 @@ be judged (too few rows) neither breaks nor heals. States and durations as in Pr
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
@@ -33,10 +32,9 @@ from streamer.core.types import (
     Notify,
     Severity,
     State,
+    Why,
 )
 from streamer.core.words import severity_of, text_of, title_of
-
-Why = Literal["firing", "changed", "repeat", "resolved"]
 
 
 class Open(msgspec.Struct):

@@ -19,7 +19,9 @@ from streamer.core.types import (
     Incident,
     Key,
     Notify,
+    RetrainingRequest,
     State,
+    Why,
 )
 from streamer.core.windows import WindowCounts
 
@@ -30,7 +32,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", 
     """One telling of one incident, as it goes to people and to ``alerts.jsonl``."""
 
     id: str
-    why: str
+    why: Why
     incident: Incident
 
 
@@ -146,7 +148,7 @@ def endpoint_document(
     )
 
 
-def encode(document: Document) -> bytes:
+def encode(document: Document | RetrainingRequest) -> bytes:
     """One line of JSON, without a newline."""
     return msgspec.json.encode(document)
 

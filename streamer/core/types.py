@@ -343,12 +343,15 @@ class Index(NamedTuple):
     document: FeatureDocument | EndpointDocument | Incident
 
 
+Why = Literal["firing", "changed", "repeat", "resolved"]
+
+
 class Notify(NamedTuple):
     """Action: tell people; ``id`` is deterministic, so that telling twice can be noticed."""
 
     id: str
     incident: Incident
-    why: Literal["firing", "changed", "repeat", "resolved"]
+    why: Why
 
 
 class Reject(NamedTuple):
