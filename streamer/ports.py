@@ -1,9 +1,9 @@
 """The seams between the pure core and the outside: each has a fake in ``streamer.testing``."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
-from streamer.core.types import Action, Batch
+from streamer.core.types import Action, Batch, ShardId
 
 
 class Clock(Protocol):
@@ -19,21 +19,45 @@ class Clock(Protocol):
 
 
 class Source(Protocol):
-    """Where records come from."""
+    """Where records come from: a known set of shards, each with an end."""
 
-    def batches(self) -> AsyncIterator[Batch]:
-        """Batches until the source ends. Each shard's batches come in the shard's order."""
+    def shards(self) -> Sequence[ShardId]:
+        """Every shard there is to read, without repeats, the same before and after reading.
+
+        All are announced to the engine before the first record, so that none of them is overtaken.
+        """
+        ...
+
+    async def next_batch(self, shard: ShardId) -> Batch | None:
+        """Read on in one shard, in the shard's order.
+
+        Returns
+        -------
+        Batch or None
+            At least one record; ``None``, from then on always, when the shard has ended.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of files and connections; safe to call twice, and before the end."""
         ...
 
 
 class Sink(Protocol):
-    """Where actions go.
+    """Where actions go. A sink ignores kinds of action it has no use for.
 
-    A sink ignores kinds of action it has no use for. Delivery is idempotent: an action delivered
-    twice, or after a newer revision of the same document, changes nothing.
+    Delivery may repeat and may come out of order, and that changes nothing for who reads by id: of
+    two documents with one id the larger revision is true, whichever came first; of two
+    notifications or dead letters with one id either is, as they are equal. A store that can replace
+    keeps one of each id. One that can only append (``jsonlines``) may hold a line twice.
+
+    Constructors open what they need and raise ``SinkError`` when they can't.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """One word for logs and metrics."""
+        ...
 
     async def deliver(self, actions: Sequence[Action]) -> None:
         """Make these actions durable, all or raise.
@@ -47,6 +71,19 @@ class Sink(Protocol):
         """
         ...
 
+    async def commit(self) -> None:
+        """Say that the run has come to its end and all was delivered: results become final.
+
+        Raises
+        ------
+        Retryable
+            They are not final; what was delivered is where it was.
+        """
+        ...
+
     async def close(self) -> None:
-        """Flush and let go of files and connections; safe to call twice."""
+        """Let go of files and connections; safe to call twice.
+
+        Without a commit before, nothing incomplete is left that could be taken for a whole result.
+        """
         ...
