@@ -214,7 +214,7 @@ def test_values_far_outside_the_baseline_raise_an_alert() -> None:
 
 # Records of three shards: (seconds, identity, which kind of record).
 events = st.lists(
-    st.tuples(st.integers(0, 400), st.integers(0, 30), st.sampled_from("nnnnnnwlljtpo")), min_size=1, max_size=40
+    st.tuples(st.integers(0, 900), st.integers(0, 30), st.sampled_from("nnnnnnwlljtpovv")), min_size=1, max_size=40
 )
 
 
@@ -231,6 +231,8 @@ def made(seconds: int, identity: int, kind: str) -> bytes:
             return record(seconds, name, "1,2\n3,4,a")
         case "p":
             return capture("1,2,a", "1,2,3", at=START + seconds * 1000, event_id=name, endpoint="known")
+        case "v":
+            return record(seconds, name, modelVersion="2" if seconds < 450 else "3")
         case "o":
             return record(10**9, name)
         case _:
