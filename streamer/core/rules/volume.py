@@ -1,10 +1,16 @@
 """Traffic volume against the same weekday and hour of the past weeks."""
 
+from typing import Final
+
 from streamer.core.evidence import count_z
 from streamer.core.rules.history import Expectation, log_ratio
 from streamer.core.rules.view import state_of
 from streamer.core.settings import Rules
 from streamer.core.types import Cause, Finding, Key, State
+
+# The weeks' own scatter is the measure, and holds the noise of counting, too; but of a handful of
+# rows that happened to repeat it knows nothing, so chance alone must not explain the change either.
+_CHANCE_DEVIATIONS: Final = 3.0
 
 
 def volume(key: Key, rules: Rules, start_at: int, end_at: int, rows: int, past: Expectation) -> Finding | None:
@@ -33,7 +39,7 @@ def volume(key: Key, rules: Rules, start_at: int, end_at: int, rows: int, past: 
     chance = count_z(rows, max(past.rows, 1e-9))
     state = state_of(
         large=abs(change) >= rules.volume_change,
-        significant=abs(z) >= rules.volume_deviations and abs(chance) >= rules.significant_deviations,
+        significant=abs(z) >= rules.volume_deviations and abs(chance) >= _CHANCE_DEVIATIONS,
     )
     if state is State.OK:
         return None

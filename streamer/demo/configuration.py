@@ -1,0 +1,49 @@
+"""What an operator would write to watch the demo's endpoint, and the names in it."""
+
+import json
+from typing import Final
+
+ENDPOINT: Final = "flight-delay"
+VARIANT: Final = "AllTraffic"
+# 04:00 in New York in winter: hardly a flight leaves then, while UTC's midnight cuts the evening in two.
+SERVICE_DAY_OFFSET_SECONDS: Final = 9 * 3_600
+TIME_ZONE: Final = "America/New_York"
+
+_TEXT: Final = """\
+# Flights that leave New York in 2013, as requests to an endpoint that foresees delays.
+
+[[endpoint]]
+name = {endpoint}
+baseline = {baseline}
+pane = "1 h"
+window = "1 d"                   # one service day, from 04:00 to 04:00 in New York:
+offset = "9 h"                   # that is 09:00 UTC
+time_zone = {time_zone}
+baseline_is_traffic = true       # January's rows are all of January's flights, so traffic is known from the start
+
+[endpoint.alerts]
+hold = 0                         # one bad day is enough
+keep_firing = "3 d"              # resolved after three good ones
+
+[index]
+sqlite = {sqlite}
+"""
+
+
+def configuration_text(baseline: str, sqlite: str) -> str:
+    """Text of the demo's configuration file.
+
+    Parameters
+    ----------
+    baseline : str
+        Folder of the baseline, relative to the configuration's own.
+    sqlite : str
+        File of the index, relative to the same.
+    """
+    # Every JSON string is a TOML string.
+    return _TEXT.format(
+        endpoint=json.dumps(ENDPOINT),
+        baseline=json.dumps(baseline),
+        time_zone=json.dumps(TIME_ZONE),
+        sqlite=json.dumps(sqlite),
+    )
