@@ -1,0 +1,136 @@
+"""``streamer replay``: what would have been said of these captures."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from streamer.summary import Summary
+
+
+def replay(
+    ctx: typer.Context,
+    paths: Annotated[
+        list[str], typer.Argument(metavar="FILE|DIR|-...", help="Capture files, directories of them, - for stdin.")
+    ],
+    config: Annotated[Path, typer.Option(metavar="FILE", help="The configuration.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where results go.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace results that are there.")] = False,
+    no_index: Annotated[bool, typer.Option("--no-index", help="Leave the configured index alone.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no live alerts, no tables.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+) -> None:
+    """Read captures, write documents, alerts, dead letters and a summary: the same whenever it is run.
+
+    Ends with 0 however bad the records are: each is accounted for in summary.json.
+    """
+    import asyncio
+    import os
+
+    from rich.console import Console
+
+    from streamer.adapters.terminal import TerminalSink
+    from streamer.app import Replay
+    from streamer.config.load import load
+    from streamer.progress import progress
+
+    quiet = quiet or bool(ctx.find_root().params.get("quiet"))
+    live = Console(stderr=True)
+    run = Replay(
+        load(config, os.environ),
+        paths,
+        out,
+        replace=force,
+        with_index=not no_index,
+        sinks=() if quiet else (TerminalSink(live),),
+    )
+    with progress("replay", run.total_bytes, quiet=quiet, console=live) as shown:
+
+        def on_batch(replay: Replay) -> None:
+            shown.set(replay.bytes_read)
+            shown.note(replay.note())
+
+        try:
+            summary = asyncio.run(run.run(on_batch))
+        except KeyboardInterrupt as error:
+            typer.echo("streamer: interrupted; no results were written", err=True)
+            raise typer.Exit(130) from error
+    if as_json:
+        typer.echo(summary.encode(), nl=False)
+    elif not quiet:
+        _show(summary, out, Console())
+    if not summary.records.accounted_for:
+        typer.echo("the headings of the records do not add up: please report this", err=True)
+        raise typer.Exit(1)
+
+
+def _show(summary: "Summary", out: Path, console: "Console") -> None:
+    """The summary as a person reads it."""
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, text in _lines(summary, out):
+        table.add_row(name, text)
+    console.print(table, markup=False)
+
+
+def _lines(summary: "Summary", out: Path) -> list[tuple[str, str]]:
+    records, source, run = summary.records, summary.source, summary.run
+    headings = {
+        "accepted": records.accepted,
+        "invalid": records.invalid,
+        "duplicate": records.duplicate,
+        "late, still in time to revise": records.late_revised,
+        "too late": records.late_dropped,
+        "ignored": records.ignored,
+    }
+    lines = [
+        ("records", f"{records.read:,} = " + _counts(headings)),
+        ("rows", f"{summary.rows_in:,} in, {summary.rows_out:,} out"),
+    ]
+    if records.invalid:
+        lines.append(("invalid", _counts(records.invalid_by_reason)))
+    if records.partial:
+        lines.append(("one side only", _counts(records.partial_by_reason)))
+    files = f"{source.files:,}, {source.bytes / 1e6:,.1f} MB"
+    if source.blank_lines or source.empty_files.count:
+        files += f"; {source.empty_files.count:,} empty, {source.blank_lines:,} blank lines"
+    lines.append(("files", files))
+    lines += [("unreadable", _plain(problem)) for problem in source.problems.first]
+    if summary.first_window is not None and summary.last_window is not None:
+        lines.append(("time", f"{summary.first_window:%Y-%m-%d %H:%M} to {summary.last_window:%Y-%m-%d %H:%M} UTC"))
+    lines.append(
+        (
+            "windows",
+            f"{summary.windows:,}, endpoints {len(summary.endpoints):,}, still open {summary.incomplete_windows:,}",
+        )
+    )
+    for cause, ended in summary.incidents.items():
+        lines.append((cause, _counts({_ENDED[how]: count for how, count in ended.items()})))
+    if not summary.incidents:
+        lines.append(("incidents", "none"))
+    lines.append(("took", f"{run.wall_seconds:,.1f} s, {run.records_per_second:,.0f} records a second"))
+    lines.append(("results", _plain(str(out))))
+    return lines
+
+
+_ENDED = {
+    "pending": "still pending",
+    "firing": "still firing",
+    "resolved": "fired and resolved",
+    "passed": "passed before firing",
+}
+
+
+def _plain(text: str) -> str:
+    """A path without what could steer a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "0"

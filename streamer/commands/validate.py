@@ -1,0 +1,108 @@
+"""``streamer validate``: the configuration as it holds, its baselines, and what to mind."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streamer.config.model import Config, EndpointConfig
+    from streamer.core.baseline.model import Baseline
+
+# Fewer days don't show how weekdays and weeks differ: four of each weekday do.
+_ENOUGH_DAYS = 28
+# Fewer steps of time can't show how blocks of them vary.
+_ENOUGH_STEPS = 8
+
+
+class Word(NamedTuple):
+    """What is to be said of one endpoint's baseline.
+
+    Attributes
+    ----------
+    text : str
+        What it is.
+    warnings : list of str
+        What makes alarms likelier, or less sure.
+    """
+
+    text: str
+    warnings: list[str]
+
+
+def validate(
+    path: Annotated[Path, typer.Argument(help="The configuration.")] = Path("streamer.toml"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    deny_warnings: Annotated[bool, typer.Option("--deny-warnings", help="Exit 78 if there are warnings.")] = False,
+) -> None:
+    """Check a configuration and its baselines; print what holds, defaults and environment included."""
+    import json
+    import os
+
+    from streamer.app import baselines_of
+    from streamer.config.effective import effective
+    from streamer.config.load import load
+    from streamer.core.errors import ConfigError
+
+    try:
+        config = load(path, os.environ)
+        words = words_of(config, baselines_of(config))
+    except ConfigError as error:
+        if not as_json:
+            raise
+        typer.echo(json.dumps({"valid": False, "problems": str(error).splitlines()}, indent=2))
+        raise typer.Exit(78) from error
+    warnings = [f"{who}: {text}" for who, word in words.items() for text in word.warnings]
+    if as_json:
+        found = {
+            "valid": True,
+            "endpoints": {who: {"baseline": word.text, "warnings": word.warnings} for who, word in words.items()},
+            "warnings": warnings,
+            "configuration": config.model_dump(mode="json", by_alias=True),
+        }
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        lines = [f"# {who}: {word.text}" for who, word in words.items()]
+        lines += [f"# warning: {text}" for text in warnings]
+        count = f"{len(config.endpoints)} endpoint{'s' * (len(config.endpoints) != 1)}"
+        lines.append(f"# {path} is valid: {count}, {len(warnings)} warning{'s' * (len(warnings) != 1)}")
+        typer.echo(effective(config) + "\n" + "\n".join(lines))
+    if warnings and deny_warnings:
+        raise typer.Exit(78)
+
+
+def words_of(config: "Config", baselines: "Mapping[tuple[str, str], Baseline]") -> dict[str, Word]:
+    """What is to be said of every endpoint, and of every version with a baseline of its own."""
+    words: dict[str, Word] = {}
+    for endpoint in config.endpoints:
+        words[endpoint.name] = _word(endpoint, baselines.get((endpoint.name, "")))
+        for version in endpoint.versions:
+            own = baselines.get((endpoint.name, version.id))
+            if own is not None:
+                words[f"{endpoint.name}, version {version.id}"] = _word(endpoint, own)
+    return words
+
+
+def _word(endpoint: "EndpointConfig", baseline: "Baseline | None") -> Word:
+    if baseline is None:
+        warnings = ["baseline_is_traffic is set, but there is no baseline"] if endpoint.baseline_is_traffic else []
+        return Word(f"learned from the first {endpoint.burn_in_rows:,} rows", warnings)
+    text = f"baseline {baseline.id}, {baseline.rows:,} rows, {len(baseline.features)} features"
+    timeline = baseline.timeline
+    if timeline is None:
+        warnings = ["no time column, so records are taken as independent: alarms are likelier"]
+        if endpoint.baseline_is_traffic:
+            warnings.append("baseline_is_traffic is set, but without a time column the traffic is unknown")
+        return Word(f"{text}, records are taken as independent", warnings)
+    from streamer.core.eventtime import as_text
+
+    days = (timeline.end_at - timeline.start_at) / 86_400_000
+    text += f", {as_text(timeline.start_at)} to {as_text(timeline.end_at)} ({days:.1f} days)"
+    warnings = []
+    if timeline.steps < _ENOUGH_STEPS:
+        warnings.append("its time column spans too little, so records are taken as independent: alarms are likelier")
+    elif days < _ENOUGH_DAYS:
+        warnings.append("fewer than 28 days: how weekdays and weeks differ is hardly known")
+    return Word(text, warnings)

@@ -1,0 +1,144 @@
+"""``streamer validate``."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from streamer.config.load import parse
+from streamer.core.baseline.model import Baseline, Timeline, encode
+from tests.commands.test_help import run
+from tests.strategies import START, baseline
+
+DAY = 86_400_000
+
+
+def with_days(days: float, steps: int = 10_000) -> Baseline:
+    """A baseline whose time column spans so many days."""
+    timeline = Timeline(
+        column="time",
+        start_at=START,
+        end_at=START + int(days * DAY),
+        step_seconds=3_600,
+        steps=steps,
+        time_zone="UTC",
+        volume_start_at=START,
+        volume=(),
+    )
+    return msgspec.structs.replace(baseline(), timeline=timeline)
+
+
+def configured(folder: Path, text: str = "", given: Baseline | None = None) -> str:
+    """A configuration of one endpoint with a baseline; its path."""
+    (folder / "churn").mkdir(exist_ok=True)
+    (folder / "churn" / "baseline.json").write_bytes(encode(given if given is not None else baseline()))
+    (folder / "s.toml").write_text(f'[[endpoint]]\nname = "churn"\nbaseline = "churn"\n{text}')
+    return str(folder / "s.toml")
+
+
+def test_a_good_configuration_exits_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "validate", configured(tmp_path))
+    assert code == 0
+    assert out.splitlines()[-1].endswith("s.toml is valid: 1 endpoint, 1 warning")
+
+
+def test_what_is_printed_is_the_whole_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = configured(tmp_path, "window = '10 min'\n")
+    _, out, _ = run(capsys, "validate", path)
+    assert parse(out, {}) == parse(Path(path).read_text(), {})
+
+
+def test_a_bad_configuration_exits_78_with_every_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "validate", configured(tmp_path, "windw = 1\npane = true\n"))
+    assert (code, out) == (78, "")
+    assert [line.split(": ")[1] for line in err.splitlines()[1:]] == ["endpoint[0].windw", "endpoint[0].pane"]
+
+
+def test_the_environment_overrides(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMER_INDEX__SQLITE", "/data/x.sqlite")
+    _, out, _ = run(capsys, "validate", configured(tmp_path))
+    assert 'sqlite = "/data/x.sqlite"' in out
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "not a baseline file"),
+        (b"\xff\x00", "not a baseline file"),
+        (b'{"version": 0.0, "features": []}', "not a baseline file"),
+        (b"[" * 100_000, "not a baseline file"),
+        (b'{"format": "streamer-baseline", "version": 99}', "baseline version 99 is not known here"),
+    ],
+    ids=["empty", "binary", "foreign", "nested", "newer"],
+)
+def test_a_baseline_that_can_not_be_read_exits_78(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], data: bytes, problem: str
+) -> None:
+    path = configured(tmp_path)
+    (tmp_path / "churn" / "baseline.json").write_bytes(data)
+    code, _, err = run(capsys, "validate", path)
+    assert code == 78
+    assert f'endpoint "churn": {tmp_path / "churn" / "baseline.json"}: ' in err
+    assert problem in err
+
+
+def test_all_missing_baselines_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    version = '[[endpoint.version]]\nid = "2"\nfrom = 2026-01-01\nbaseline = "two"\n'
+    path = configured(tmp_path, version + '[[endpoint]]\nname = "b"\nbaseline = "three"\n')
+    _, _, err = run(capsys, "validate", path)
+    assert 'endpoint "churn", version "2": ' in err
+    assert 'endpoint "b": ' in err
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (baseline(), "records are taken as independent"),
+        (with_days(10), "fewer than 28 days"),
+        (with_days(0.1, steps=3), "records are taken as independent"),
+    ],
+    ids=["no time", "few days", "few steps"],
+)
+def test_a_baseline_that_knows_little_of_time_is_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], given: Baseline, said: str
+) -> None:
+    _, out, _ = run(capsys, "validate", configured(tmp_path, given=given))
+    assert any(line.startswith("# warning: churn: ") and said in line for line in out.splitlines())
+
+
+def test_a_long_baseline_is_no_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "validate", configured(tmp_path, given=with_days(31)), "--deny-warnings")
+    assert code == 0
+    assert "1,000 rows, 4 features, 2026-01-05T09:00:00Z to 2026-02-05T09:00:00Z (31.0 days)" in out
+
+
+def test_warnings_can_be_denied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, _ = run(capsys, "validate", configured(tmp_path), "--deny-warnings")
+    assert code == 78
+
+
+def test_without_a_baseline_it_says_that_one_is_learned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "s.toml").write_text('[[endpoint]]\nname = "a"\n')
+    _, out, _ = run(capsys, "validate", str(tmp_path / "s.toml"))
+    assert "# a: learned from the first 2,000 rows" in out
+
+
+def test_traffic_without_time_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "validate", configured(tmp_path, "baseline_is_traffic = true\n"))
+    assert "without a time column the traffic is unknown" in out
+
+
+def test_machines_get_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "validate", configured(tmp_path), "--json")
+    found = json.loads(out)
+    assert found["valid"]
+    assert found["configuration"]["endpoint"][0]["window"] == 300
+
+
+def test_machines_get_the_mistakes_as_a_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "validate", configured(tmp_path, "pane = 0\n"), "--json")
+    assert code == 78
+    assert len(json.loads(out)["problems"]) == 1
