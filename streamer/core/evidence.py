@@ -106,4 +106,5 @@ def chance_z(surprise: float) -> float:
 
 def _part(seen: float, expected: float) -> float:
     # Rounding may leave a whisker of a row where none is expected: no evidence of anything.
-    return seen * math.log(seen / expected) if seen > 0 and expected > 0 else 0.0
+    ratio = seen / expected if expected > 0 else 0.0
+    return seen * math.log(ratio) if ratio > 0 else 0.0

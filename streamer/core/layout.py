@@ -1,6 +1,7 @@
 """Layout: where each feature's cells stand in a profile's one vector of counts."""
 
 import math
+import sys
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -151,7 +152,7 @@ def far_limits(f: FeatureBaseline) -> tuple[float, float]:
     """
     low, high = f.minimum or 0.0, f.maximum or 0.0
     span = high - low if high > low else max(abs(high), 1.0)
-    biggest = np.finfo(np.float64).max
+    biggest = sys.float_info.max
     return max(low - FAR_RANGES * span, -biggest), min(high + FAR_RANGES * span, biggest)
 
 

@@ -10,7 +10,7 @@ from streamer.core.decode.names import Names, first_known, names_in_partition_ke
 from streamer.core.errors import Reason
 from streamer.core.settings import Limits
 from streamer.core.types import Batch, Key
-from tests.strategies import NOW, START, batch, capture
+from tests.strategies import NOW, START, batch, capture, json_texts
 
 
 def key_of(names: Names, event_at: int) -> Key | None:
@@ -158,3 +158,31 @@ json_values = st.recursive(
 def test_any_json_is_read_or_refused_and_nothing_else(value: object) -> None:
     decoded = decode(batch(json.dumps(value).encode()))
     assert sum(len(c.sides) for c in decoded.captures.values()) + len(decoded.rejected) == 1
+
+
+def test_a_time_padded_with_white_space_is_no_time() -> None:
+    assert reasons(capture().replace(b"09:00:00Z", b"09:00:00Z" + b" " * 100)) == [Reason.BAD_EVENT_TIME]
+
+
+def test_more_times_than_are_kept_are_read_as_well() -> None:
+    payloads = [capture(at=START + i) for i in range(5_000)]
+    decoded = decode(batch(*payloads))
+    assert decoded.event_at.tolist() == [START + i for i in range(5_000)]
+
+
+def test_a_shard_whose_name_is_no_utf8_has_identities() -> None:
+    decoded = decode(batch(capture(event_id=None), shard="caf\udce9.jsonl"))
+    assert len(decoded.captures[Key("e", "V", "")].identity) == 1
+
+
+@given(
+    st.lists(
+        st.one_of(json_texts.map(lambda t: t.encode("utf-8", "surrogatepass")), st.binary(max_size=30)), max_size=5
+    )
+)
+def test_a_capture_reads_alike_alone_and_among_any_others(others: list[bytes]) -> None:
+    alone = decode(batch(capture())).captures[Key("e", "V", "")]
+    among = decode(batch(*others, capture(), *others)).captures[Key("e", "V", "")]
+    at = among.record.tolist().index(len(others))
+    assert among.sides[at] == alone.sides[0]
+    assert (among.event_at[at], among.identity[at]) == (alone.event_at[0], alone.identity[0])

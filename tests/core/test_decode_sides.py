@@ -1,21 +1,23 @@
 import base64
 import json
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamer.core.baseline.model import Baseline
 from streamer.core.columns import MISSING, UNSEEN, Columns
 from streamer.core.decode.capture import SidePayload
 from streamer.core.decode.payload import Format, text_of
 from streamer.core.decode.rows import rows_of
 from streamer.core.decode.sides import SideReader
 from streamer.core.errors import InvalidRecord, Reason
-from streamer.core.schema import Side
+from streamer.core.schema import Kind, Side
 from streamer.core.settings import Limits
-from tests.strategies import baseline, category, cells, number
+from tests.strategies import baseline, category, cells, json_texts, number
 
 PLAIN = baseline(number("x"), number("y"), number("score", Side.OUTPUT))
 MIXED = baseline(number("x"), number("y"), category("k"))
@@ -31,17 +33,16 @@ def json_payload(value: object, content: str = "application/json") -> SidePayloa
     )
 
 
-def reader(of: object = PLAIN, side: Side = Side.INPUT, path: str = "", **limits: int) -> SideReader:
-    assert hasattr(of, "schema")
-    return SideReader(of.schema, side, path, Limits(**limits))
+def reader(of: Baseline = PLAIN, side: Side = Side.INPUT, path: str = "", limits: Limits = Limits()) -> SideReader:  # noqa: B008
+    return SideReader(of.schema, side, path, limits)
 
 
 def numbers(columns: Columns) -> list[list[float]]:
     return [[-999.0 if math.isnan(v) else v for v in row] for row in columns.numbers.T.tolist()]
 
 
-def refusal(payload: SidePayload, of: object = PLAIN, **limits: int) -> Reason:
-    columns, failures = reader(of, **limits).read([payload])
+def refusal(payload: SidePayload, limits: Limits = Limits()) -> Reason:  # noqa: B008
+    columns, failures = reader(limits=limits).read([payload])
     assert columns.rows == 0
     return failures[0].reason
 
@@ -221,7 +222,7 @@ def test_what_is_no_payload_is_refused_for_a_stated_reason(payload: SidePayload,
     ],
 )
 def test_bounds_are_kept(payload: SidePayload, limits: dict[str, int], reason: Reason) -> None:
-    assert refusal(payload, **limits) is reason
+    assert refusal(payload, Limits(**limits)) is reason
 
 
 @given(
@@ -244,3 +245,92 @@ def test_any_text_in_any_encoding_is_read_or_refused_and_nothing_else(data: str,
 
 def test_a_content_type_with_parameters_is_understood() -> None:
     assert text_of(SidePayload("{}", "JSON", "application/jsonlines; charset=utf-8"), 100) == ("{}", Format.JSON_LINES)
+
+
+ANY_PAYLOADS = st.builds(
+    SidePayload,
+    st.one_of(
+        json_texts,
+        st.lists(st.lists(cells, min_size=1, max_size=4).map(",".join), max_size=4).map("\n".join),
+        st.sampled_from(
+            ["1,2", "1,2,a\r\n3,4,b", '"1",2', "\ufeff1,2", "1,2\n\n", "\n1,2", "1\0,2", "-0,2", " 1, 2 ", "01,2"]
+        ),
+    ),
+    st.sampled_from(["CSV", "CSV", "JSON", "BASE64", "XML"]),
+    st.sampled_from(["", "text/csv", "application/jsonlines"]),
+)
+
+
+@pytest.mark.parametrize("of", [PLAIN, MIXED, baseline(number("x")), baseline(category("k"))])
+@given(several=st.lists(ANY_PAYLOADS, min_size=1, max_size=6))
+def test_a_payload_of_any_format_reads_alike_alone_and_among_any_others(
+    of: Baseline, several: list[SidePayload]
+) -> None:
+    def rows(columns: Columns, record: int) -> list[tuple[str, ...]]:
+        wrong = np.zeros(columns.numbers.shape, np.bool_) if columns.mistyped is None else columns.mistyped
+        cells_of = (columns.numbers.T + 0.0, wrong.T, columns.codes.T)
+        mine = columns.record == record
+        return [tuple(map(repr, row)) for row in zip(*[part[mine].tolist() for part in cells_of], strict=True)]
+
+    together, failures = reader(of).read(several)
+    reasons = {f.record: f.reason for f in failures}
+    assert len(reasons) == len(failures)
+    assert (np.diff(together.record) >= 0).all()
+    for i, payload in enumerate(several):
+        alone, failed = reader(of).read([payload])
+        assert rows(together, i) == rows(alone, 0)
+        assert ([reasons[i]] if i in reasons else []) == [f.reason for f in failed]
+        assert (alone.rows > 0) != bool(failed)
+
+
+@given(st.lists(st.one_of(st.integers(), st.floats(), st.decimals(allow_nan=False)).map(str), min_size=1))
+def test_a_number_reads_alike_in_bulk_and_as_python_reads_it(texts: list[str]) -> None:
+    columns, _ = reader(baseline(number("x"))).read([csv_payload("\n".join(texts))])
+    expected = [value if math.isfinite(value := float(text)) else math.nan for text in texts]
+    assert np.array_equal(columns.numbers[0], expected, equal_nan=True)
+
+
+HOSTILE = {
+    "commas": csv_payload("," * 1_000_000),
+    "quotes": csv_payload('"' * 1_000_000),
+    "an open quote": csv_payload('"' + "a" * 1_000_000),
+    "line ends": csv_payload("1,2" + "\n" * 1_000_000 + "1,2"),
+    "carriage returns": csv_payload("1,2" + "\r" * 1_000_000 + "1,2"),
+    "rows": csv_payload("1,2\n" * 250_000),
+    "digits": csv_payload("9" * 1_000_000 + ",2"),
+    "openers": json_payload("[" * 1_000_000),
+    "openers after a NaN": json_payload("[NaN," + "[" * 1_000_000),
+    "keys": json_payload("{" + ",".join(f'"{i}":1' for i in range(100_000)) + "}"),
+    "a long key above many values": json_payload('{"' + "k" * 900_000 + '":[' + "1," * 1_900 + "1]}"),
+    "a long key above many empty lists": json_payload('{"' + "k" * 500_000 + '":{"q":[' + "[]," * 160_000 + "[]]}}"),
+    "deep rows": json_payload("[" + ("[" * 60 + "]" * 60 + ",") * 8_000 + "[]]"),
+    "empty rows": json_payload("[" + "[]," * 300_000 + "[]]"),
+    "lines of scalars": json_payload("1\n" * 500_000, "application/jsonlines"),
+    "digits beside a NaN": json_payload('{"x":' + "9" * 1_000_000 + ',"y":NaN}'),
+    "backslashes beside a NaN": json_payload('{"x":"' + "\\\\" * 500_000 + '","y":NaN}'),
+    "bad base64": SidePayload("A" * 1_000_000 + "!", "BASE64"),
+}
+
+
+@pytest.mark.parametrize("payload", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_megabyte_of_anything_costs_little_memory(payload: SidePayload) -> None:
+    of_it = reader()
+    tracemalloc.start()
+    try:
+        of_it.read([payload])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 64 * 2**20
+
+
+def test_a_whole_number_too_large_for_a_float_is_mistyped() -> None:
+    columns, _ = reader().read([json_payload('{"x": ' + "9" * 400 + ', "y": 1}')])
+    assert columns.mistyped is not None
+    assert columns.mistyped.tolist() == [[True], [False]]
+
+
+def test_a_text_is_its_length_in_characters_up_to_the_limit() -> None:
+    texts = baseline(number("t", kind=Kind.TEXT), number("u", kind=Kind.TEXT))
+    columns, _ = reader(texts, limits=Limits(text_characters=3)).read([csv_payload("é,abcdef"), csv_payload(",null")])
+    assert numbers(columns) == [[1, 3], [-999, -999]]
