@@ -16,7 +16,8 @@ from streamer.core.decode.sides import Failure, SideReader
 from streamer.core.duplicates import Duplicates
 from streamer.core.errors import InvalidRecord, Reason
 from streamer.core.layout import Layout
-from streamer.core.panes import Cell, Part, RawRow, parts_of
+from streamer.core.panes import Part, parts_of
+from streamer.core.rawrows import Cell, RawRow, cells_of, packed
 from streamer.core.schema import Side
 from streamer.core.settings import Limits, Spans
 
@@ -192,15 +193,15 @@ def _raw_rows(identity: int, event_at: int, inputs: list[Row], outputs: list[Row
     """Rows of both sides beside each other; where one side has fewer, its cells are absent."""
     rows = []
     for n in range(max(len(inputs), len(outputs))):
-        i = _cells(inputs[n], "_c", limits) if n < len(inputs) else ()
-        o = _cells(outputs[n], "output_", limits) if n < len(outputs) else ()
+        i = _packed(inputs[n], "_c", limits) if n < len(inputs) else b""
+        o = _packed(outputs[n], "output_", limits) if n < len(outputs) else b""
         rows.append(RawRow(identity, n, event_at, i, o))
     return rows
 
 
-def _cells(row: Row, prefix: str, limits: Limits) -> tuple[tuple[str, Cell], ...]:
+def _packed(row: Row, prefix: str, limits: Limits) -> bytes:
     named = row.items() if isinstance(row, dict) else ((f"{prefix}{i}", cell) for i, cell in enumerate(row))
-    return tuple((name, _plain(cell, limits.text_characters)) for name, cell in named)
+    return packed((name, _plain(cell, limits.text_characters)) for name, cell in named)
 
 
 def _plain(cell: object, characters: int) -> Cell:
@@ -218,6 +219,6 @@ def columns_of(raw: list[RawRow], readers: dict[Side, SideReader]) -> dict[Side,
     """Columns of kept rows, once a baseline is learned."""
     sides: dict[Side, Columns] = {}
     for side, reader in readers.items():
-        cells: list[dict[str, object]] = [dict(row.inputs if side is Side.INPUT else row.outputs) for row in raw]
+        cells = [dict[str, object](cells_of(row.inputs if side is Side.INPUT else row.outputs)) for row in raw]
         sides[side] = reader.from_rows([(i, [row]) for i, row in enumerate(cells) if row])
     return sides

@@ -7,42 +7,18 @@ the batches and shards they came from, so a pane is the same on every replay.
 from itertools import pairwise
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.columns import Columns
 from streamer.core.layout import Layout
 from streamer.core.profile import Profile, profile_of
+from streamer.core.rawrows import RawRow
 from streamer.core.schema import Side
 
 # While a baseline is learned, so many rows of one pane are kept at most, those with the smallest
 # identities: more traffic than that learns in seconds anyway.
 RAW_ROWS = 20_000
-
-Cell = str | int | float | bool | None
-
-
-class RawRow(msgspec.Struct, frozen=True, order=True):
-    """One row as it came, kept only while a baseline is learned.
-
-    Attributes
-    ----------
-    identity : int
-        Hash of the record's identity.
-    row : int
-        Row within the record.
-    event_at : int
-        Milliseconds since the epoch.
-    inputs, outputs : tuple of (name, cell)
-        Cells by name, in payload order.
-    """
-
-    identity: int
-    row: int
-    event_at: int
-    inputs: tuple[tuple[str, Cell], ...] = ()
-    outputs: tuple[tuple[str, Cell], ...] = ()
 
 
 class Part(NamedTuple):
@@ -110,16 +86,8 @@ class Pane:
             rows = [row for row in rows if row.identity <= last]
             if not rows:
                 return
-        try:
-            self.raw = sorted([*self.raw, *rows])
-        except TypeError:
-            # One identity in two shards, with cells of different types, which have no order: their text has.
-            self.raw = sorted([*self.raw, *rows], key=_in_words)
+        self.raw = sorted([*self.raw, *rows])
         del self.raw[RAW_ROWS:]
-
-
-def _in_words(row: RawRow) -> tuple[int, int, int, str]:
-    return row.identity, row.row, row.event_at, repr((row.inputs, row.outputs))
 
 
 def parts_of(

@@ -17,8 +17,9 @@ from streamer.core.blob import pack, unpack
 from streamer.core.endpoint import Endpoint
 from streamer.core.errors import StateError
 from streamer.core.layout import Layout
-from streamer.core.panes import Pane, RawRow
+from streamer.core.panes import Pane
 from streamer.core.profile import Profile
+from streamer.core.rawrows import RawRow
 from streamer.core.retraining import RetrainingState
 from streamer.core.rules.history import VolumeHistory, VolumeState
 from streamer.core.settings import EndpointSettings, Limits

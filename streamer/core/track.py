@@ -8,8 +8,9 @@ from streamer.core.duplicates import Duplicates
 from streamer.core.eventtime import start_of
 from streamer.core.fold import columns_of
 from streamer.core.layout import Layout
-from streamer.core.panes import Pane, Part, RawRow
+from streamer.core.panes import Pane, Part
 from streamer.core.profile import profile_of
+from streamer.core.rawrows import RawRow
 from streamer.core.schema import Side
 from streamer.core.settings import EndpointSettings, Limits
 from streamer.core.types import Key

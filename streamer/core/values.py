@@ -108,8 +108,8 @@ def plain_numbers(text: str, count: int) -> NDArray[np.float64] | None:
     return np.array(values, np.float64)
 
 
-def label_of(value: object) -> str | None:
-    """One cell as a category label: stripped text; whole floats as integers; ``None`` if missing."""
+def text_of(value: object) -> str | None:
+    """One cell as text: stripped; whole floats as integers; ``None`` if missing."""
     if value is None:
         return None
     if isinstance(value, str):
@@ -123,6 +123,17 @@ def label_of(value: object) -> str | None:
         if value.is_integer() and abs(value) < 2**53:
             return str(int(value))
     return str(value)
+
+
+def label_of(value: object) -> str | None:
+    """One cell as a category label; ``None`` if missing.
+
+    It is the cell's text, but ``"3.0"``, as pandas writes whole numbers in a column with gaps, is ``3``.
+    """
+    text = text_of(value)
+    if text is not None and text.endswith(".0") and text.isascii() and text[:-2].removeprefix("-").isdigit():
+        return text[:-2]
+    return text
 
 
 def lookup_of(feature: Feature) -> dict[str, int]:
@@ -158,5 +169,5 @@ def codes_of(values: Sequence[object], lookup: Mapping[str, int]) -> NDArray[np.
 
 def lengths_of(values: Sequence[object]) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None]:
     """A column of texts as their lengths in characters; missing is NaN, nothing is mistyped."""
-    lengths = [math.nan if (label := label_of(value)) is None else len(label) for value in values]
+    lengths = [math.nan if (text := text_of(value)) is None else len(text) for value in values]
     return np.array(lengths, np.float64), None

@@ -13,8 +13,8 @@ from streamer.core.duplicates import Duplicates
 from streamer.core.errors import Reason
 from streamer.core.fold import Folded, Sequenced, columns_of, fold, fold_raw, sequence
 from streamer.core.layout import Layout
-from streamer.core.panes import RawRow
 from streamer.core.profile import Profile, profile_of
+from streamer.core.rawrows import RawRow, cells_of, packed
 from streamer.core.schema import Kind, Side
 from streamer.core.settings import Limits, Spans
 from streamer.core.types import Key
@@ -176,17 +176,17 @@ def test_rows_are_kept_as_they_are_while_there_is_no_baseline() -> None:
     assert len(found.parts) == 1
     part = found.parts[0]
     assert (part.records, part.rows_in, part.rows_out, part.profile) == (2, 3, 1, None)
-    assert [(row.row, row.inputs, row.outputs) for row in part.raw] == [
-        (0, (("_c0", "1"), ("_c1", "x")), (("output_0", "0.5"),)),
-        (1, (("_c0", "2"), ("_c1", "y")), ()),
-        (0, (("_c0", "3"), ("_c1", "z")), ()),
+    assert [(row.row, cells_of(row.inputs), cells_of(row.outputs)) for row in part.raw] == [
+        (0, {"_c0": "1", "_c1": "x"}, {"output_0": "0.5"}),
+        (1, {"_c0": "2", "_c1": "y"}, {}),
+        (0, {"_c0": "3", "_c1": "z"}, {}),
     ]
 
 
 def test_a_part_unreadable_record_is_kept_with_the_other_side_while_learning() -> None:
     found = raw(at(0, "a", '"', "0.5"))
     assert [(r.side, r.whole) for r in found.refusals] == [(Side.INPUT, False)]
-    assert [row.outputs for row in found.parts[0].raw] == [(("output_0", "0.5"),)]
+    assert [cells_of(row.outputs) for row in found.parts[0].raw] == [{"output_0": "0.5"}]
 
 
 def test_kept_cells_are_such_as_a_snapshot_can_hold() -> None:
@@ -194,7 +194,7 @@ def test_kept_cells_are_such_as_a_snapshot_can_hold() -> None:
     document = "{" + ",".join(f'"{name}":{cell}' for name, cell in odd) + f',"f":"{"x" * 70_000}"}}'
     record = json.loads(at(0, "a"))
     record["captureData"]["endpointInput"] |= {"data": document, "encoding": "JSON"}
-    cells = dict(raw(json.dumps(record).encode()).parts[0].raw[0].inputs)
+    cells = cells_of(raw(json.dumps(record).encode()).parts[0].raw[0].inputs)
     assert cells == {
         "a": None, "b": "inf", "c": "-inf", "d": str(2**70), "e": True, "f": "x" * 65_536, "g": None,
     }  # fmt: skip
@@ -205,9 +205,9 @@ def test_kept_rows_are_read_as_the_reader_would_have_read_them() -> None:
     readers = {side: SideReader(b.schema, side, "", LIMITS) for side in Side}
     layout = Layout(b)
     kept = [
-        RawRow(1, 0, START, (("x", "1.5"), ("t", "abc")), (("score", 0.5),)),
-        RawRow(2, 0, START, (), (("score", None),)),
-        RawRow(3, 0, START, (("x", "junk"), ("t", None)), ()),
+        RawRow(1, 0, START, packed([("x", "1.5"), ("t", "abc")]), packed([("score", 0.5)])),
+        RawRow(2, 0, START, b"", packed([("score", None)])),
+        RawRow(3, 0, START, packed([("x", "junk"), ("t", None)]), b""),
     ]
     found = columns_of(kept, readers)
     assert found[Side.INPUT].record.tolist() == [0, 2]

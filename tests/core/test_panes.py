@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 import streamer.core.panes as panes
 from streamer.core.columns import Columns
 from streamer.core.layout import Layout
-from streamer.core.panes import Pane, Part, RawRow, parts_of
+from streamer.core.panes import Pane, Part, parts_of
 from streamer.core.profile import Profile, profile_of
+from streamer.core.rawrows import RawRow, packed
 from streamer.core.schema import Side
 from tests.strategies import baseline, category, columns, number
 
@@ -81,7 +82,7 @@ raw_rows = st.builds(
     identity=st.integers(0, 6),
     row=st.integers(0, 1),
     event_at=st.integers(0, 1),
-    inputs=st.lists(st.tuples(st.sampled_from("xy"), cells), max_size=2).map(tuple),
+    inputs=st.lists(st.tuples(st.sampled_from("xy"), cells), max_size=2).map(packed),
 )
 
 

@@ -4,8 +4,9 @@ import numpy as np
 
 from streamer.core.columns import Columns
 from streamer.core.layout import Layout
-from streamer.core.panes import Part, RawRow
+from streamer.core.panes import Part
 from streamer.core.profile import Profile, profile_of
+from streamer.core.rawrows import RawRow, packed
 from streamer.core.schema import Side
 from streamer.core.settings import EndpointSettings, Limits, Spans
 from streamer.core.track import Track
@@ -32,7 +33,7 @@ def part(at: int, *, late: bool = False, rows: int = 1) -> Part:
 
 
 def raw_part(at: int, identities: Iterable[int]) -> Part:
-    raw = [RawRow(i, 0, START + 1000 * at, (("x", float(i)),)) for i in identities]
+    raw = [RawRow(i, 0, START + 1000 * at, packed([("x", float(i))])) for i in identities]
     return Part(START + 1000 * at, False, len(raw), len(raw), 0, None, raw)
 
 

@@ -67,7 +67,17 @@ def test_no_text_is_no_number_but_one_empty_cell_is_one_missing() -> None:
 
 @pytest.mark.parametrize(
     ("cell", "label"),
-    [("a", "a"), (" a ", "a"), (3, "3"), (3.0, "3"), (2.5, "2.5"), (True, "true"), ("NA", "NA"), (1e300, "1e+300")],
+    [
+        ("a", "a"),
+        (" a ", "a"),
+        (3, "3"),
+        (3.0, "3"),
+        (2.5, "2.5"),
+        (True, "true"),
+        ("NA", "NA"),
+        (1e300, "1e+300"),
+        ("3.0", "3"),
+    ],
 )
 def test_a_label_is_one_text_whatever_the_format_said(cell: object, label: str) -> None:
     assert label_of(cell) == label

@@ -1,12 +1,12 @@
 """A baseline from the endpoint's own first traffic, where none was given."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from streamer.core.baseline.build import BuildOptions, Chunk, build
 from streamer.core.baseline.model import Baseline
-from streamer.core.panes import Cell, RawRow
+from streamer.core.rawrows import Cell, RawRow, cells_of
 
 
 def learn(rows: Sequence[RawRow], time_zone: str) -> Baseline:
@@ -26,8 +26,8 @@ def learn(rows: Sequence[RawRow], time_zone: str) -> Baseline:
         ``learned`` is true. Columns are in the order of their first appearance.
     """
     ordered = sorted(rows, key=lambda row: (row.event_at, row.identity, row.row))
-    inputs = _columns([row.inputs for row in ordered])
-    outputs = _columns([row.outputs for row in ordered])
+    inputs = _columns([cells_of(row.inputs) for row in ordered])
+    outputs = _columns([cells_of(row.outputs) for row in ordered])
     times = [row.event_at for row in ordered]
     built = []
     for columns, are_outputs in ((inputs, False), (outputs, True)):
@@ -39,8 +39,7 @@ def learn(rows: Sequence[RawRow], time_zone: str) -> Baseline:
     return msgspec.structs.replace(built[0], features=features, learned=True)
 
 
-def _columns(rows: Sequence[tuple[tuple[str, Cell], ...]]) -> dict[str, list[Cell]]:
+def _columns(rows: Sequence[Mapping[str, Cell]]) -> dict[str, list[Cell]]:
     """Cells by name; a row without a name has no value there."""
-    names = dict.fromkeys(name for row in rows for name, _ in row)
-    cells: list[dict[str, Cell]] = [dict(row) for row in rows]
-    return {name: [row.get(name) for row in cells] for name in names}
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}

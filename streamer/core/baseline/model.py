@@ -224,15 +224,12 @@ def encode(baseline: Baseline) -> bytes:
             run = [line]
         elif run is not None:
             run.append(bare)
-            if bare.startswith("{"):
-                lines.extend(run)
-                run = None
-            elif bare in ("]", "],"):
+            if bare in ("]", "],"):
                 lines.append(run[0] + " ".join(run[1:-1]) + bare)
                 run = None
         else:
             lines.append(line)
-    return ("\n".join(lines + (run or [])) + "\n").encode()
+    return ("\n".join(lines) + "\n").encode()
 
 
 def decode(data: bytes) -> Baseline:

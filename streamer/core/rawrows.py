@@ -1,0 +1,44 @@
+"""Raw rows: what an endpoint's first traffic held, kept packed until a baseline is learned from it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+Cell = str | int | float | bool | None
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(dict[str, Cell])
+
+
+class RawRow(msgspec.Struct, frozen=True, order=True):
+    """One row as it came.
+
+    Attributes
+    ----------
+    identity : int
+        Hash of the record's identity.
+    row : int
+        Row within the record.
+    event_at : int
+        Milliseconds since the epoch.
+    inputs, outputs : bytes
+        Cells by name in payload order, as MessagePack: a tenth of what Python's objects take.
+        Empty where the record has no such row on that side.
+    """
+
+    identity: int
+    row: int
+    event_at: int
+    inputs: bytes = b""
+    outputs: bytes = b""
+
+
+def packed(cells: Iterable[tuple[str, Cell]]) -> bytes:
+    """Cells by name as bytes; of two with one name the last stands."""
+    return _ENCODER.encode(dict(cells))
+
+
+def cells_of(data: bytes) -> Mapping[str, Cell]:
+    """Cells by name, in the order they were packed; none of no bytes."""
+    return _DECODER.decode(data) if data else {}
