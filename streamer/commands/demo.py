@@ -67,7 +67,7 @@ def demo(
         highlight=False,
     )
     places = {
-        "window documents": made.index,
+        "window documents": made.sqlite,
         "alerts": made.out / "alerts.jsonl",
         "all results": made.out,
         "configuration": made.configuration,

@@ -24,6 +24,7 @@ baseline_is_traffic = true       # January's rows are all of January's flights, 
 [endpoint.alerts]
 hold = 0                         # one bad day is enough
 keep_firing = "3 d"              # resolved after three good ones
+repeat = 0                       # told once
 
 [index]
 sqlite = {sqlite}

@@ -26,7 +26,7 @@ class Prepared(NamedTuple):
 
     Attributes
     ----------
-    configuration, captures, out, index : Path
+    configuration, captures, out, sqlite : Path
         The configuration file; the folder of capture files; where results go; the SQLite file.
     written : CapturesWritten
         What is in the captures.
@@ -37,7 +37,7 @@ class Prepared(NamedTuple):
     configuration: Path
     captures: Path
     out: Path
-    index: Path
+    sqlite: Path
     written: CapturesWritten
     first: date
     last: date
@@ -86,7 +86,7 @@ def prepare(directory: Path, rows: int | None, *, full_year: bool, say: Callable
         configuration=configuration,
         captures=captures,
         out=directory / "out",
-        index=directory / "streamer.sqlite",
+        sqlite=directory / "streamer.sqlite",
         written=written,
         first=service_day_of(written.first_at),
         last=service_day_of(written.last_at),

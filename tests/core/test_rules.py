@@ -111,11 +111,12 @@ def test_a_few_wild_values_are_not_enough_evidence() -> None:
     found = only(judged([-900.0, *uniform(500)], Rules()))
     assert found.state is State.NOT_ENOUGH
     assert "1 value " in found.words
-    assert "-9e+02" in found.words
+    assert "about -900" in found.words
 
 
-def test_an_extreme_is_told_with_two_digits_only() -> None:
-    assert "1234" not in only(judged([1234.5678] * 9, Rules())).words
+@pytest.mark.parametrize(("value", "shown"), [(1234.5678, "1,200"), (99.4, "99"), (-1e300, "-1e+300")])
+def test_an_extreme_is_told_with_two_digits_only(value: float, shown: str) -> None:
+    assert only(judged([value] * 9, Rules())).words.endswith(f"about {shown}")
 
 
 def test_a_moved_mean_breaks_its_threshold_with_size_in_deviations() -> None:

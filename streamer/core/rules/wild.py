@@ -29,6 +29,12 @@ def wild(view: FeatureView) -> Finding | None:
         weight=shares_z(s.wild, max(s.rows, 1), _ALLOWED_FOR, max(baseline.rows, 2)),
         words=(
             f"{s.wild} {values} more than {FAR_RANGES:g} baseline ranges outside {low:.4g} to {high:.4g}, "
-            f"the furthest about {extreme:.2g}"
+            f"the furthest about {_two_digits(extreme)}"
         ),
     )
+
+
+def _two_digits(value: float) -> str:
+    """A value rounded to two digits: its size without itself."""
+    rounded = float(f"{value:.1e}")
+    return f"{rounded:,.0f}" if 100 <= abs(rounded) < 1e9 else f"{rounded:.2g}"

@@ -1,0 +1,116 @@
+"""The demo as a whole: what it finds on real flights, at full speed."""
+
+import asyncio
+import io
+from datetime import date
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from streamer.app import Replay
+from streamer.config.load import load
+from streamer.core.errors import SinkError
+from streamer.core.types import Action, Cause, Incident
+from streamer.demo.history import days_of
+from streamer.demo.pace import Pace
+from streamer.demo.preparation import Prepared, prepare
+from streamer.demo.story import Incidents, found_of, told
+from streamer.summary import Summary
+from streamer.testing.memory import ManualClock
+from tests.contract.documents import window
+from tests.strategies import START
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    return prepare(tmp_path_factory.mktemp("demo"), None, full_year=False, say=lambda text: None)
+
+
+@pytest.fixture(scope="module")
+def ran(made: Prepared) -> tuple[Summary, list[Incident]]:
+    incidents = Incidents()
+    summary = asyncio.run(
+        Replay(load(made.configuration, {}), [str(made.captures)], made.out, sinks=(incidents,)).run()
+    )
+    return summary, incidents.fired
+
+
+def of_day(incidents: list[Incident], day: date) -> list[Incident]:
+    found = []
+    for incident in incidents:
+        first, last = days_of(found_of(incident))
+        if first <= day and (last is None or day <= last):
+            found.append(incident)
+    return found
+
+
+def test_every_record_of_six_months_is_accepted(ran: tuple[Summary, list[Incident]], made: Prepared) -> None:
+    summary = ran[0]
+    assert (summary.records.read, summary.rows_in) == (97_214, 163_277)
+    assert summary.records.accepted == made.written.records
+
+
+@pytest.mark.parametrize(
+    ("day", "cause", "feature"),
+    [
+        (date(2013, 2, 8), Cause.VOLUME, ""),
+        (date(2013, 2, 12), Cause.WILD, "wind_max_6h"),
+        (date(2013, 3, 8), Cause.VOLUME, ""),
+        (date(2013, 5, 23), Cause.VOLUME, ""),
+    ],
+    ids=lambda value: str(value) if isinstance(value, date) else "",
+)
+def test_what_happened_in_new_york_is_found(
+    ran: tuple[Summary, list[Incident]], day: date, cause: Cause, feature: str
+) -> None:
+    mine = [i for i in of_day(ran[1], day) if i.cause is cause]
+    assert [c.feature for i in mine for c in i.contributions] == [feature]
+
+
+def test_hardly_anything_else_is_found_and_nothing_is_firing_at_the_end(ran: tuple[Summary, list[Incident]]) -> None:
+    assert len(ran[1]) <= 4 + 3
+    assert all(incident.until is not None for incident in ran[1])
+
+
+def test_the_broken_sensor_is_told_by_its_size_and_not_by_its_reading(ran: tuple[Summary, list[Incident]]) -> None:
+    (broken,) = of_day(ran[1], date(2013, 2, 12))
+    assert "89 values" in broken.text
+    assert "about 1,000" in broken.text
+    assert "1048" not in broken.text
+
+
+def test_the_table_sets_what_happened_beside_what_was_found_and_says_what_was_not(
+    ran: tuple[Summary, list[Incident]], made: Prepared
+) -> None:
+    console = Console(width=200, file=io.StringIO())
+    comparison = told(ran[1], made.first, made.last, console)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert "Nemo" in text
+    assert "Not found" in text
+    assert "Andrea" in text
+    assert all(comparison.explained)
+
+
+def test_a_demos_directory_is_made_anew_and_nobody_elses_is_touched(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(SinkError, match="no demo's own"):
+        prepare(tmp_path, 100, full_year=False, say=lambda text: None)
+
+
+async def test_the_pace_holds_a_run_back_and_never_waits_twice_for_the_same_time() -> None:
+    clock, waits = ManualClock(0), list[float]()
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+        clock.move(seconds)
+
+    pace = Pace(60.0, clock, wait)
+    windows: list[Action] = [window(at=START + minute * 60_000) for minute in (0, 10, 20)]
+    await pace.deliver(windows[:1])
+    await pace.deliver(windows[1:2])
+    clock.move(10)
+    await pace.deliver(windows[2:])
+    await pace.deliver([])
+    assert waits == [10.0]
