@@ -6,7 +6,7 @@ records give the same documents and alerts, whatever the batch bounds and howeve
 
 import hashlib
 import heapq
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -14,12 +14,13 @@ from streamer.core.baseline.model import Baseline
 from streamer.core.decode.batch import BatchDecoder, Captures, Rejected
 from streamer.core.decode.names import Names
 from streamer.core.endpoint import Endpoint
-from streamer.core.errors import Reason
+from streamer.core.errors import Reason, StateError
 from streamer.core.fold import Refusal, Sequenced, fold, fold_raw, sequence
+from streamer.core.freezing import ENDPOINT, STREAM, Freezing
 from streamer.core.identity import hash_of
 from streamer.core.schema import Side
 from streamer.core.settings import EndpointSettings, EngineSettings
-from streamer.core.snapshot import StreamState, freeze_endpoint, freeze_stream, thaw_endpoint, thaw_stream
+from streamer.core.snapshot import StreamState, freeze_stream, thaw_endpoint, thaw_stream
 from streamer.core.totals import Totals, add_reason
 from streamer.core.track import Track
 from streamer.core.types import Action, Batch, DeadLetter, Key, Reject
@@ -63,6 +64,8 @@ class Engine:
         # Endpoints that are being closed, by the ends of their next windows.
         self._ends: list[tuple[int, str]] = []
         self._closing: set[str] = set()
+        self._changed: set[str] = set()
+        self._freezing: Freezing | None = None
 
     def _default_names(self) -> Names:
         only = self.settings.endpoints[0].name if len(self.settings.endpoints) == 1 else ""
@@ -91,6 +94,7 @@ class Engine:
             if settings is None or (full and name not in self._configured):
                 return None
             endpoint = self.endpoints[name] = Endpoint(name, settings)
+        self._before_change(name)
         return endpoint
 
     def _track(self, key: Key) -> tuple[Endpoint, Track] | None:
@@ -198,6 +202,7 @@ class Engine:
         return Reject(_letter(batch, rejected.record, rejected.reason, rejected.endpoint))
 
     def _note_invalid(self, endpoint: Endpoint, at: int) -> None:
+        self._before_change(endpoint.name)
         endpoint.note_invalid(at)
         self._wake(endpoint.name, endpoint.next_close_at())
 
@@ -253,6 +258,7 @@ class Engine:
         while self._ends and (most is None or closed < most):
             end_at, name = heapq.heappop(self._ends)
             endpoint = self.endpoints[name]
+            self._before_change(name)
             if end_at <= at:
                 actions += endpoint.close(end_at)
                 closed += 1
@@ -269,37 +275,63 @@ class Engine:
         """Whether the watermark passed something that ``decide`` has not closed yet."""
         return bool(self._ends) or bool(self._wakes and self._wakes[0][0] <= self.watermarks.at)
 
-    def snapshot(self) -> dict[str, bytes]:
-        """Everything needed to go on as if never stopped: a blob for each endpoint, one for the stream.
+    def freeze(self) -> Freezing:
+        """Begin a snapshot of everything needed to go on as if never stopped.
 
-        The key ``""`` is the stream's. Equal states give equal bytes.
+        It shows this moment however long it takes; one at a time. Equal states give equal chunks.
         """
-        stream = StreamState(totals=self.totals, watermarks=self.watermarks.to_state())
-        blobs = {name: freeze_endpoint(self.endpoints[name]) for name in sorted(self.endpoints)}
-        return {"": freeze_stream(stream), **blobs}
+        stream = freeze_stream(StreamState(totals=self.totals, watermarks=self.watermarks.to_state()))
+        self._freezing = Freezing(self.endpoints, self._changed, stream)
+        self._changed = set()
+        return self._freezing
+
+    def change(self, names: Iterable[str]) -> None:
+        """Take endpoints for changed: a snapshot that held them could not be saved."""
+        self._changed.update(name for name in names if name in self.endpoints)
+
+    def snapshot(self) -> dict[str, bytes]:
+        """All chunks of a snapshot at once, unchanged endpoints included."""
+        self.change(self.endpoints)
+        freezing = self.freeze()
+        freezing.advance(len(self.endpoints))
+        return freezing.chunks
+
+    def _before_change(self, name: str) -> None:
+        if self._freezing is not None:
+            self._freezing.before_change(name)
+        self._changed.add(name)
 
     @classmethod
     def restore(
         cls,
         settings: EngineSettings,
         baselines: Mapping[tuple[str, str], Baseline],
-        blobs: Mapping[str, bytes],
+        chunks: Mapping[str, bytes],
     ) -> "Engine":
         """Engine as it was.
+
+        Parameters
+        ----------
+        settings, baselines
+            As they are now.
+        chunks : mapping of str to bytes
+            Of a snapshot; those that are not the engine's are left alone.
 
         Raises
         ------
         StateError
-            A blob is torn, foreign, or was written under another baseline.
+            A chunk is torn, foreign, or was written under another baseline.
         """
+        if STREAM not in chunks:
+            raise StateError(f"the state lacks the chunk {STREAM!r}")
         engine = cls(settings, baselines)
-        stream = thaw_stream(blobs[""])
+        stream = thaw_stream(chunks[STREAM])
         engine.totals = stream.totals
         engine.watermarks.restore(stream.watermarks)
-        for name in sorted(set(blobs) - {""}):
+        for name in sorted(chunk.removeprefix(ENDPOINT) for chunk in chunks if chunk.startswith(ENDPOINT)):
             mine = {version: b for (endpoint, version), b in engine.baselines.items() if endpoint == name}
             how = engine._settings_of(name) or settings.unknown
-            engine.endpoints[name] = thaw_endpoint(blobs[name], how, settings.limits, mine)
+            engine.endpoints[name] = thaw_endpoint(chunks[ENDPOINT + name], how, settings.limits, mine)
             engine._wake(name, BEGINNING)
         return engine
 
@@ -318,6 +350,7 @@ class Engine:
             self._wake(name, BEGINNING)
         actions = self.decide()
         for name in sorted(self.endpoints):
+            self._before_change(name)
             self.endpoints[name].close_panes(END)
             actions += self.endpoints[name].write_open()
         return actions

@@ -295,6 +295,36 @@ def test_a_snapshot_under_another_baseline_is_refused() -> None:
         Engine.restore(SETTINGS, {}, engine.snapshot())
 
 
+def test_a_snapshot_taken_in_slices_shows_the_moment_it_began() -> None:
+    one = EndpointSettings(name="one", spans=SPANS, rules=RULES)
+    other = EndpointSettings(name="other", spans=SPANS, rules=RULES)
+    how = EngineSettings(endpoints=(one, other))
+    known = {("one", ""): baseline(), ("other", ""): baseline()}
+    engine = Engine(how, known)
+    engine.ingest(batch(record(0, "a", endpoint="one"), record(0, "b", endpoint="other")), NOW)
+    expected = engine.snapshot()
+    engine.change(["one", "other"])
+    freezing = engine.freeze()
+    assert not freezing.advance(1)
+    engine.ingest(batch(record(200, "c", endpoint="one"), record(200, "d", endpoint="other"), first=2), NOW)
+    assert freezing.advance(9)
+    assert freezing.chunks == expected
+    assert engine.freeze().unchanged == frozenset()
+
+
+def test_a_snapshot_holds_only_what_changed_since_the_last() -> None:
+    engine = Engine(SETTINGS, BASELINES)
+    engine.ingest(batch(record(0, "a"), record(0, "b", endpoint="learned")), NOW)
+    assert engine.freeze().advance(9)
+    engine.ingest(batch(record(1, "c"), first=2), NOW)
+    freezing = engine.freeze()
+    freezing.advance(9)
+    assert sorted(freezing.chunks) == ["endpoint/known", "stream"]
+    assert freezing.unchanged == {"endpoint/learned"}
+    engine.change(["learned"])
+    assert engine.freeze().unchanged == {"endpoint/known"}
+
+
 def test_an_idle_shard_lets_the_last_window_close() -> None:
     engine = Engine(SETTINGS, BASELINES)
     now = START + 1_000
