@@ -1,8 +1,10 @@
 """The seams between the pure core and the outside: each has a fake in ``streamer.testing``."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
+from streamer.core.manifest import Loaded, Saved
 from streamer.core.types import Action, Batch, ShardId
 
 
@@ -86,4 +88,133 @@ class Sink(Protocol):
 
         Without a commit before, nothing incomplete is left that could be taken for a whole result.
         """
+        ...
+
+
+class Intake(Protocol):
+    """What a live source hands its records to."""
+
+    def begin(self, shard: ShardId, parents: Sequence[ShardId] = ()) -> None:
+        """Announce a shard: until its first record it holds every pane open.
+
+        Of parents that have ended it inherits the watermark and the identities seen.
+        """
+        ...
+
+    def take(self, batch: Batch) -> None:
+        """Take in records, in the shard's order.
+
+        They are folded when this returns. The source moves its position in the same step, with no
+        ``await`` between, so that no snapshot falls between a record and its position.
+        """
+        ...
+
+    def empty(self, shard: ShardId) -> None:
+        """Note that a shard was polled at its tip and had nothing: not that a poll failed or waits."""
+        ...
+
+    def end(self, shard: ShardId) -> None:
+        """Note that a shard will give no more records."""
+        ...
+
+    async def settle(self) -> None:
+        """Wait until what was taken in is decided, and there is room for more: before reading on."""
+        ...
+
+
+class LiveSource(Protocol):
+    """Where records come from while they are made: shards come and go, and there is no end."""
+
+    def state(self) -> bytes:
+        """Positions, and all else that is needed to read on; taken in one step with the engine's state."""
+        ...
+
+    def restore(self, state: bytes) -> None:
+        """Read on from a state; before ``run``.
+
+        Raises
+        ------
+        StateError
+            It is not this source's.
+        """
+        ...
+
+    async def run(self, intake: Intake, stop: asyncio.Event) -> None:
+        """Read until ``stop`` is set; the batch in hand is handed over first."""
+        ...
+
+    def lag(self) -> Mapping[ShardId, float]:
+        """Seconds each open shard is behind its tip."""
+        ...
+
+    def troubles(self) -> Sequence[str]:
+        """Why it can't read well now, in words; empty when it can."""
+        ...
+
+
+class SnapshotStore(Protocol):
+    """Where snapshots are kept: one process at a time holds it."""
+
+    async def acquire(self) -> int:
+        """Take the store for this process.
+
+        Returns
+        -------
+        int
+            The epoch, larger than every one before.
+
+        Raises
+        ------
+        StateInUse
+            A living process has it.
+        Retryable, StateError
+            It can't be written now; or never.
+        """
+        ...
+
+    async def load(self) -> Loaded | None:
+        """The newest snapshot that is whole; ``None`` when nothing was ever saved.
+
+        Raises
+        ------
+        StateError
+            There is something, and nothing of it is whole.
+        Retryable
+            It can't be read now.
+        """
+        ...
+
+    async def save(self, chunks: Mapping[str, bytes], unchanged: Collection[str] = ()) -> Saved:
+        """Write what changed since the last snapshot, then move the pointer.
+
+        Parameters
+        ----------
+        chunks : mapping of str to bytes
+            By name; the whole snapshot but for ``unchanged``.
+        unchanged : collection of str
+            Chunks that are as in the last snapshot saved or loaded.
+
+        Raises
+        ------
+        LeaseLost
+            Another process has the store: publish nothing more.
+        Retryable
+            Nothing was saved.
+        """
+        ...
+
+    async def verify(self) -> None:
+        """Make sure that the store is still this process's.
+
+        Raises
+        ------
+        LeaseLost
+            It is not.
+        Retryable
+            It can't be told now.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of it; safe to call twice."""
         ...

@@ -1,5 +1,7 @@
 """Duplicates: identities seen in a shard, exact, per pane, until the pane's lateness has ended."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,6 +55,12 @@ class Duplicates:
                     runs[:] = [np.sort(np.concatenate(runs))]
             fresh[mine[first[new]]] = True
         return fresh
+
+    def inherit(self, shard: str, parents: Sequence[str]) -> None:
+        """Take identities of shards that have ended for a shard's that continues them, before its first record."""
+        for (parent, pane), runs in list(self._seen.items()):
+            if parent in parents:
+                self._seen.setdefault((shard, pane), []).extend(runs)
 
     def forget(self, until_at: int) -> None:
         """Let go of panes that start before a time."""

@@ -6,7 +6,7 @@ records give the same documents and alerts, whatever the batch bounds and howeve
 
 import hashlib
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -109,9 +109,23 @@ class Engine:
             track = endpoint.tracks[key] = Track(key, endpoint.settings, self.settings.limits, baseline)
         return endpoint, track
 
-    def begin(self, shard: str) -> None:
-        """Note that a shard will be read: until its first record it holds every pane open."""
-        self.watermarks.begin(shard)
+    def begin(self, shard: str, parents: Sequence[str] = ()) -> None:
+        """Note that a shard will be read: until its first record it holds every pane open.
+
+        Of parents that have ended it inherits the watermark, and the identities seen: a producer
+        that tries again after a split reaches a child.
+        """
+        self.watermarks.begin(shard, parents)
+        if parents:
+            for name, endpoint in self.endpoints.items():
+                self._before_change(name)
+                for track in endpoint.tracks.values():
+                    track.duplicates.inherit(shard, parents)
+
+    def end(self, shard: str, now: int) -> None:
+        """Note that a shard will give no more records."""
+        self.watermarks.end(shard)
+        self.watermarks.advance(now)
 
     def ingest(self, batch: Batch, now: int) -> list[Action]:
         """Fold a batch and decide all that follows from it; see ``fold`` and ``decide``."""
@@ -146,10 +160,14 @@ class Engine:
         self.watermarks.advance(now)
         return actions
 
-    def empty(self, shard: str, now: int) -> list[Action]:
-        """Note that a shard was polled at its tip and had nothing; decide what that allows."""
+    def note_empty(self, shard: str, now: int) -> None:
+        """Note that a shard was polled at its tip and had nothing."""
         self.watermarks.empty(shard, now)
         self.watermarks.advance(now)
+
+    def empty(self, shard: str, now: int) -> list[Action]:
+        """Note that a shard was polled at its tip and had nothing; decide what that allows."""
+        self.note_empty(shard, now)
         return self.decide()
 
     def _fold(

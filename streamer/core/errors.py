@@ -9,13 +9,20 @@
     ├── SourceError       a source can't be opened: the start is refused, exit 1
     ├── SinkError         a sink can't be opened, or is not ours to write to: exit 1
     ├── Retryable         may work later; carries ``retry_after_seconds``
-    │   └── StorageFull   a disk or a quota is full; without retries the run stops, exit 1
+    │   ├── StorageFull   a disk or a quota is full; without retries the run stops, exit 1
+    │   ├── Throttled     the far side asks for less
+    │   ├── Unavailable   no connection, no answer in time, or a fault on the far side
+    │   ├── ExpiredIterator  a place in a shard must be asked for again
+    │   └── NeedsPerson   works once somebody has put it right: tried on, nothing dropped, logged at error
+    │       ├── Denied    no credentials, no permission, or a key that may not be used
+    │       └── Absent    the stream, topic, bus or bucket named in the configuration is not there
     ├── Refused           the far side will never accept this; dropped, counted, logged at error
     └── StateError        a blob of state can't be read: foreign, torn or of another version
 
 Anything else that rises is a bug and ends the process with exit code 1.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -63,8 +70,49 @@ class StorageFull(Retryable):
     """A disk or a quota is full: the same delivery works once there is room again."""
 
 
+class Throttled(Retryable):
+    """The far side asks for fewer or smaller requests."""
+
+
+class Unavailable(Retryable):
+    """The far side can't be reached, did not answer in time, or has a fault of its own."""
+
+
+class ExpiredIterator(Retryable):
+    """A place in a shard is no longer known to the far side; the same place can be asked for again."""
+
+
+class NeedsPerson(Retryable):
+    """Nothing but a person can put this right, and then the same request works.
+
+    It is a branch of ``Retryable`` because what waits is not to blame: a topic whose policy was
+    changed by mistake must not cost an alert.
+    """
+
+
+class Denied(NeedsPerson):
+    """No credentials, no permission, or an encryption key that may not be used."""
+
+
+class Absent(NeedsPerson):
+    """The stream, topic, bus or bucket that the configuration names is not there."""
+
+
 class Refused(StreamerError):
-    """The far side will never accept this; the action is dropped and counted."""
+    """The far side will never accept this; the action is dropped and counted.
+
+    Parameters
+    ----------
+    text : str
+        What was tried and what came back, without payload.
+    ids : sequence of str
+        Ids of the actions that were refused, where it is known: all others of the same delivery
+        were accepted. Empty when it is about the whole of what was asked.
+    """
+
+    def __init__(self, text: str, ids: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.ids = tuple(ids)
 
 
 class Reason(StrEnum):

@@ -28,6 +28,8 @@ class Freezing:
 
     Attributes
     ----------
+    names : tuple of str
+        All endpoints that changed.
     chunks : dict of str to bytes
         What is frozen so far, by chunk name.
     unchanged : frozenset of str
@@ -36,7 +38,8 @@ class Freezing:
 
     def __init__(self, endpoints: Mapping[str, Endpoint], changed: Iterable[str], stream: bytes) -> None:
         self._endpoints = endpoints
-        self._waiting = dict.fromkeys(sorted(changed))
+        self.names = tuple(sorted(changed))
+        self._waiting = dict.fromkeys(self.names)
         self.unchanged = frozenset(ENDPOINT + name for name in endpoints if name not in self._waiting)
         self.chunks: dict[str, bytes] = {STREAM: stream}
 

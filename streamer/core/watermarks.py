@@ -8,6 +8,7 @@ pace of the wall clock and never past it (an advance straight to ``now`` would c
 panes when history is replayed).
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -74,9 +75,19 @@ class Watermarks:
         self.at = BEGINNING
         self._ticked_at: int | None = None
 
-    def begin(self, shard: str) -> None:
-        """Note that a shard will be read: until its first record it holds every pane open."""
-        self.shards.setdefault(shard, ShardClock())
+    def begin(self, shard: str, parents: Sequence[str] = ()) -> None:
+        """Note that a shard will be read: until its first record it holds every pane open.
+
+        Parameters
+        ----------
+        shard : str
+            Its name.
+        parents : sequence of str
+            Shards it continues, all ended: it goes on from the furthest of their watermarks.
+        """
+        if shard not in self.shards:
+            known = [self._of(self.shards[parent]) for parent in parents if parent in self.shards]
+            self.shards[shard] = ShardClock(floor_at=max(known, default=BEGINNING))
 
     def observe(self, shard: str, event_at: NDArray[np.int64]) -> Lateness:
         """Take note of a batch's event times.

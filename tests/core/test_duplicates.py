@@ -94,3 +94,15 @@ def test_a_sighting_is_remembered_through_many_batches() -> None:
     for i in range(40):
         assert not duplicates.fresh("s", pane, np.array([2 * i, 2 * i + 1], np.uint64)).any()
     assert len(duplicates) == 80
+
+
+def test_a_shard_knows_what_the_shards_it_continues_have_seen_and_they_learn_nothing_from_it() -> None:
+    seen = Duplicates()
+    one, two = np.array([1], np.uint64), np.array([2], np.uint64)
+    at = np.array([0], np.int64)
+    seen.fresh("parent", at, one)
+    seen.inherit("child", ["parent"])
+    assert not seen.fresh("child", at, one).any()
+    assert seen.fresh("child", at, two).all()
+    assert seen.fresh("parent", at, two).all()
+    assert seen.fresh("stranger", at, one).all()

@@ -1,0 +1,149 @@
+"""The service's loop: one engine, one source, the outbox between them and the world."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from random import Random
+from typing import Final
+
+from streamer.core.engine import Engine
+from streamer.core.outbox import Outbox
+from streamer.core.types import Action, Batch, Notify, Retrain, ShardId
+from streamer.ports import Clock, LiveSource, Sink, SnapshotStore
+from streamer.retry import Retry, stop_or_timeout
+from streamer.service.keeper import Keeper, KeeperSettings
+from streamer.service.publisher import Publisher
+
+# Windows of endpoints closed before the loop gets its turn: ~5 ms each with 40 features.
+_SLICE: Final = 4
+# A process that was suspended for longer than this asks whether the state is still its own.
+_SURE_SECONDS: Final = 5.0
+
+
+class Service:
+    """Runs until it is told to stop, then drains.
+
+    Parameters
+    ----------
+    engine : Engine
+        Decides.
+    source : LiveSource
+        Reads.
+    outbox : Outbox
+        Of these sinks.
+    sinks : sequence of Sink
+        Get every action once a snapshot holds it.
+    store : SnapshotStore
+        Acquired.
+    clock : Clock
+        Wall clock for event times ahead; monotonic time for intervals.
+    chance : random.Random
+        For the jitter of retries.
+    settings : KeeperSettings
+        When snapshots are due.
+    wait : callable
+        Waits for an event or so many seconds, and says whether it is the event.
+
+    Attributes
+    ----------
+    keeper : Keeper
+        Takes the snapshots.
+    publishers : list of Publisher
+        One for each sink.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        source: LiveSource,
+        outbox: Outbox,
+        sinks: Sequence[Sink],
+        store: SnapshotStore,
+        clock: Clock,
+        chance: Random,
+        settings: KeeperSettings | None = None,
+        wait: Callable[[asyncio.Event, float], Awaitable[bool]] = stop_or_timeout,
+    ) -> None:
+        self.engine = engine
+        self._source, self._outbox, self._store, self._clock = source, outbox, store, clock
+        self._giving_up = asyncio.Event()
+        self._room = asyncio.Event()
+        self.keeper = Keeper(engine, source, outbox, store, clock, wait, settings or KeeperSettings())
+        retry = Retry(self._giving_up, clock, chance, wait=wait)
+        self.publishers = [Publisher(sink, outbox, retry, self._still_ours, self._room.set) for sink in sinks]
+        self.keeper.on_committed += [publisher.wake for publisher in self.publishers]
+        self._sure_at = clock.monotonic()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Read, decide, snapshot and publish until the stop; then publish what is left.
+
+        Raises
+        ------
+        ExceptionGroup
+            Of ``LeaseLost``: another process has the state; or of whatever a part could not bear.
+        """
+        ended = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            keeping = group.create_task(self.keeper.run(ended))
+            publishing = [group.create_task(publisher.run()) for publisher in self.publishers]
+            await self._source.run(self, stop)
+            while self.engine.undecided:
+                self._collect(self.engine.decide(_SLICE))
+                await asyncio.sleep(0)
+            ended.set()
+            self.keeper.hurry()
+            await keeping
+            # What was decided last must be durable before it is published; what is published may go.
+            self._giving_up.set()
+            await self.keeper.save()
+            for publisher in self.publishers:
+                publisher.drain()
+            for task in publishing:
+                await task
+            await self.keeper.save()
+
+    def begin(self, shard: ShardId, parents: Sequence[ShardId] = ()) -> None:
+        """Announce a shard; see ``ports.Intake``."""
+        self.engine.begin(shard, parents)
+
+    def take(self, batch: Batch) -> None:
+        """Fold records; see ``ports.Intake``."""
+        self.keeper.note_bytes(sum(map(len, batch.payloads)))
+        self._collect(self.engine.fold(batch, self._clock.now()))
+
+    def empty(self, shard: ShardId) -> None:
+        """Note a shard at its tip; see ``ports.Intake``."""
+        self.engine.note_empty(shard, self._clock.now())
+
+    def end(self, shard: ShardId) -> None:
+        """Note the end of a shard; see ``ports.Intake``."""
+        self.engine.end(shard, self._clock.now())
+
+    async def settle(self) -> None:
+        """Decide in slices, and wait for room; see ``ports.Intake``."""
+        while self.engine.undecided:
+            self._collect(self.engine.decide(_SLICE))
+            await asyncio.sleep(0)
+        while self._outbox.is_full:
+            self._room.clear()
+            # What fills it may not even be in a snapshot yet.
+            self.keeper.hurry()
+            await self._room.wait()
+
+    def _collect(self, actions: Sequence[Action]) -> None:
+        if actions:
+            self._outbox.add(actions)
+            if any(isinstance(action, Notify | Retrain) for action in actions):
+                self.keeper.hurry()
+
+    async def _still_ours(self) -> None:
+        if self._clock.monotonic() - max(self._sure_at, self.keeper.saved_at) > _SURE_SECONDS:
+            await self._store.verify()
+            self._sure_at = self._clock.monotonic()
+
+    def troubles(self) -> Mapping[str, Sequence[str]]:
+        """Why the service is not well, by part; empty where it is."""
+        sinks = [f"{p.name}: {p.trouble}" for p in self.publishers if p.trouble]
+        if self._outbox.is_full:
+            sinks.append("the outbox is full: reading waits")
+        state = [self.keeper.trouble] if self.keeper.trouble else []
+        return {"source": list(self._source.troubles()), "state": state, "sinks": sinks}

@@ -1,0 +1,122 @@
+"""Publisher: carries what snapshots have freed to one sink, in order, for as long as it takes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+
+from streamer.core.errors import Refused, Retryable
+from streamer.core.outbox import Outbox
+from streamer.core.types import Action
+from streamer.ports import Sink
+from streamer.retry import Attempt, Retry
+
+# Actions are handed on in lots of this many, so that a long window close does not pile up in a sink.
+_LOT: Final = 2_000
+
+_log = structlog.get_logger()
+
+
+class Publisher:
+    """One sink's way out of the outbox.
+
+    Parameters
+    ----------
+    sink : Sink
+        Where to.
+    outbox : Outbox
+        Where from.
+    retry : Retry
+        For what may work later.
+    still_ours : callable
+        Raises when another process has taken the state over: then nothing may be published.
+    on_room : callable
+        Called when the sink has taken a segment.
+
+    Attributes
+    ----------
+    trouble : str
+        Why the sink takes nothing now; empty when it does.
+    delivered, retried, refused : int
+        Actions the sink took; attempts that failed; actions it will never take.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        outbox: Outbox,
+        retry: Retry,
+        still_ours: Callable[[], Awaitable[None]],
+        on_room: Callable[[], None],
+    ) -> None:
+        self._sink, self._outbox, self._retry = sink, outbox, retry
+        self._still_ours, self._on_room = still_ours, on_room
+        self._more = asyncio.Event()
+        self._draining = False
+        self.trouble = ""
+        self.delivered = self.retried = self.refused = 0
+
+    @property
+    def name(self) -> str:
+        """The sink's."""
+        return self._sink.name
+
+    def wake(self) -> None:
+        """Look at the outbox again."""
+        self._more.set()
+
+    def drain(self) -> None:
+        """Return once nothing is left to publish, or the sink takes nothing."""
+        self._draining = True
+        self._more.set()
+
+    async def run(self) -> None:
+        """Publish until drained.
+
+        Raises
+        ------
+        LeaseLost
+            The state is another process's.
+        """
+        while True:
+            self._more.clear()
+            segment = self._outbox.pending(self.name)
+            if segment is None:
+                if self._draining:
+                    return
+                await self._more.wait()
+                continue
+            for first in range(0, len(segment.actions), _LOT):
+                if not await self._deliver(segment.actions[first : first + _LOT]):
+                    return
+            self._outbox.acknowledge(self.name, segment.number)
+            self._on_room()
+
+    async def _deliver(self, lot: Sequence[Action]) -> bool:
+        """Whether the sink has taken a lot; if not, the drain has no time left."""
+
+        async def attempt() -> None:
+            await self._still_ours()
+            await self._sink.deliver(lot)
+
+        try:
+            await self._retry.run(attempt, on_attempt=self._note)
+        except Retryable:
+            return False
+        except Refused as error:
+            self.refused += len(error.ids) or len(lot)
+            _log.error("sink refused actions", sink=self.name, reason=str(error))
+        self.delivered += len(lot)
+        return True
+
+    def _note(self, attempt: Attempt) -> None:
+        if attempt.error is None:
+            if attempt.is_new:
+                _log.info("sink takes actions again", sink=self.name, attempts=attempt.number)
+            self.trouble = ""
+            return
+        self.retried += 1
+        self.trouble = str(attempt.error)
+        if attempt.is_new:
+            _log.warning("sink takes nothing", sink=self.name, reason=self.trouble)
