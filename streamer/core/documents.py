@@ -28,12 +28,17 @@ from streamer.core.windows import WindowCounts
 _QUANTILE_NAMES: Final = tuple(f"p{round(q * 100):02d}" for q in QUANTILES)
 
 
-class Notification(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="notification"):
-    """One telling of one incident, as it goes to people and to ``alerts.jsonl``."""
+class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="notification"):
+    """One telling of one incident, as it goes to people and to ``alerts.jsonl``.
+
+    ``contributions_left_out`` is how many of the lightest contributions it does not list, where a
+    service bounds the size of a message.
+    """
 
     id: str
     why: Why
     incident: Incident
+    contributions_left_out: int = 0
 
 
 def feature_document(
@@ -153,14 +158,34 @@ def encode(document: Document | RetrainingRequest) -> bytes:
     return msgspec.json.encode(document)
 
 
-def encode_notification(notify: Notify) -> bytes:
-    """One telling of an incident as one line of JSON, without a newline."""
-    return msgspec.json.encode(Notification(id=notify.id, why=notify.why, incident=notify.incident))
+def encode_notification(notify: Notify, most_bytes: int | None = None) -> bytes:
+    """One telling of an incident as one line of JSON, without a newline.
+
+    Parameters
+    ----------
+    notify : Notify
+        The telling.
+    most_bytes : int, optional
+        Where a service bounds it: only as many of the heaviest contributions are listed as fit, and
+        how many are left out is said. Longer all the same when not even none of them fits.
+    """
+    every = notify.incident.contributions
+    listed = len(every)
+    while True:
+        incident = notify.incident
+        if listed < len(every):
+            incident = msgspec.structs.replace(incident, contributions=every[:listed])
+        told = Notification(id=notify.id, why=notify.why, incident=incident, contributions_left_out=len(every) - listed)
+        line = msgspec.json.encode(told)
+        if most_bytes is None or len(line) <= most_bytes or not listed:
+            return line
+        # They are of like size, so that this is near at once and done in a few rounds.
+        listed = min(listed - 1, listed * most_bytes // len(line))
 
 
 def json_schema() -> dict[str, object]:
-    """JSON Schema (2020-12) of everything that is written: documents, notifications, dead letters."""
-    kinds = FeatureDocument | EndpointDocument | Incident | DeadLetter | Notification
+    """JSON Schema (2020-12) of everything that is written: documents, notifications, requests, dead letters."""
+    kinds = FeatureDocument | EndpointDocument | Incident | DeadLetter | Notification | RetrainingRequest
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "streamer documents"}
     # Through JSON and back, so that it is equal to what a reader of the file has.
     plain: dict[str, object] = msgspec.json.decode(msgspec.json.encode({**schema, **msgspec.json.schema(kinds)}))

@@ -148,7 +148,9 @@ class Keeper:
         own[SERVICE] = msgspec.json.encode(ServiceState(next_segment=self._outbox.next_number))
         saved = None
         try:
-            while not freezing.advance(_SLICE):
+            while True:
+                if freezing.advance(_SLICE):
+                    break
                 await asyncio.sleep(0)
             saved = await self._store.save({**freezing.chunks, **own}, freezing.unchanged)
         except Retryable as error:
