@@ -1,0 +1,73 @@
+"""Every command in the README that needs neither containers nor AWS runs, as it stands there."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from streamer.core.eventtime import as_text
+from tests.strategies import START, capture
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+# Runs itself: the first is this very run, the second takes as long as the demo's own test.
+MAKE = ["make demo", "make test"]
+
+
+def blocks() -> list[list[str]]:
+    found = []
+    for text in re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE):
+        lines = [line.split(" #")[0].strip() for line in text.splitlines()]
+        found.append([line for line in lines if line and not line.startswith("#")])
+    return found
+
+
+def environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("STREAMER_")}
+    return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}", "COLUMNS": "120"}
+
+
+def run(command: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("command", MAKE)
+def test_the_two_commands_are_in_the_readme_and_are_targets_of_make(command: str) -> None:
+    assert [command] in [[line] for block in blocks() for line in block]
+    shown = run([*shlex.split(command), "--dry-run"], ROOT)
+    assert shown.returncode == 0, shown.stderr
+
+
+def test_the_commands_for_ones_own_captures_run_one_after_the_other(tmp_path: Path) -> None:
+    rows = [
+        f"{as_text(START - 86_400_000 * 30 + i * 600_000)},{i % 10},{i % 7},{'abc'[i % 3]},{i % 100 / 100}"
+        for i in range(4_000)
+    ]
+    (tmp_path / "train.csv").write_text("\n".join(["scheduled,x,y,k,score", *rows]) + "\n")
+    folder = tmp_path / "captures" / "churn" / "AllTraffic" / "2026" / "01" / "05" / "09"
+    folder.mkdir(parents=True)
+    lines = [
+        capture(f"{i % 10},{i % 7},{'abc'[i % 3]}", "0.5", at=START + i * 1000, event_id=str(i)) for i in range(900)
+    ]
+    (folder / "00-00-000-a.jsonl").write_bytes(b"\n".join(lines))
+    (block,) = [b for b in blocks() if any("baseline build" in line for line in b)]
+    for line in block:
+        done = run(shlex.split(line), tmp_path)
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["records"]["accepted"] == 900
+
+
+def test_every_other_command_in_the_readme_is_one_of_the_programs_own() -> None:
+    known = run(["streamer", "--help"], ROOT).stdout
+    for block in blocks():
+        for line in block:
+            program, *words = shlex.split(line)
+            assert program in {"make", "streamer"}, line
+            if program == "streamer":
+                assert f" {words[0]} " in known, line
