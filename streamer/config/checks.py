@@ -11,6 +11,7 @@ from streamer.config.keys import closest
 from streamer.config.model import Config, EndpointConfig, WatchConfig
 from streamer.config.places import KeyPath
 from streamer.config.problems import Problem, found_text
+from streamer.config.quantities import parse_instant
 from streamer.core.decode.names import names_in_envelope
 from streamer.core.errors import InvalidRecord
 
@@ -34,6 +35,7 @@ def problems_of(config: Config, unread: Collection[KeyPath] = ()) -> list[Proble
         *_time_zone(config.defaults, ("defaults",)),
         *_source(config),
         *_index(config),
+        *_service(config),
         *_endpoints(config),
     ]
     return [p for p in problems if not any(_hangs_on(p.path, path) for path in unread)]
@@ -99,6 +101,22 @@ def _index(config: Config) -> Iterator[Problem]:
         yield Problem(("index", "retention"), f"expected whole days, found {duration_text(index.retention)}")
     if index.retention is not None and index.sqlite is None:
         yield Problem(("index", "retention"), "there is no index to keep documents in; set index.sqlite, too")
+
+
+def _service(config: Config) -> Iterator[Problem]:
+    start = config.source.kinesis.start
+    if start not in ("latest", "trim_horizon"):
+        try:
+            parse_instant(start)
+        except ValueError:
+            text = (
+                f'expected "latest", "trim_horizon" or a time such as 2026-11-01T00:00:00Z, found {found_text(start)}'
+            )
+            yield Problem(("source", "kinesis", "start"), text)
+    if config.state.directory is not None and config.state.s3 is not None:
+        yield Problem(("state", "s3"), "state is kept in one place: set directory or s3, not both")
+    if config.aws.external_id is not None and config.aws.role_arn is None:
+        yield Problem(("aws", "external_id"), "there is no role that asks for it; set aws.role_arn, too")
 
 
 def _endpoints(config: Config) -> Iterator[Problem]:

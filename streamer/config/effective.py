@@ -18,7 +18,8 @@ def effective(config: Config) -> str:
 
     Endpoints show what differs from ``[defaults]``, so that a thousand of them can be read.
     """
-    tables = [lines for key in ("source", "limits", "index") for lines in _tables(getattr(config, key), (key,))]
+    plain = [key for key in fields_of(Config) if key not in ("defaults", "endpoint")]
+    tables = [lines for key in plain for lines in _tables(getattr(config, key), (key,))]
     tables += _tables(config.defaults, ("defaults",))
     for endpoint in config.endpoints:
         tables += _tables(endpoint, ("endpoint",), config.defaults, listed=True)

@@ -7,14 +7,25 @@ required on purpose. Rules that span several keys are in ``checks.py``.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSchema
+from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema
 
 from streamer.config.forms import Duration, Instant, Share, Size
+from streamer.config.parts import (
+    AlertSinksConfig,
+    AwsConfig,
+    HttpConfig,
+    KinesisConfig,
+    RetrainingConfig,
+    ServiceConfig,
+    StateConfig,
+    Table,
+)
 from streamer.core.settings import (
     AlertSpans,
     EndpointSettings,
     EngineSettings,
     Limits,
+    RetrainingSettings,
     Rules,
     Spans,
     VersionSettings,
@@ -37,11 +48,7 @@ _ShareOrOff = Annotated[
 ]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class RulesConfig(_Table):
+class RulesConfig(Table):
     """Rules on closed windows."""
 
     missing: bool = Field(default=True, description="Alert when a feature's missing share rises")
@@ -96,7 +103,7 @@ class RulesConfig(_Table):
         return Rules(**self.model_dump(), baseline_is_traffic=baseline_is_traffic)
 
 
-class AlertsConfig(_Table):
+class AlertsConfig(Table):
     """The three durations that stop flapping, in event time."""
 
     hold: Duration = Field(default=0, ge=0, description="A rule must stay broken this long before its alert fires")
@@ -106,7 +113,7 @@ class AlertsConfig(_Table):
     repeat: Duration = Field(default=86_400, ge=0, description="A firing alert is told again after this long; 0 never")
 
 
-class WatchConfig(_Table):
+class WatchConfig(Table):
     """How an endpoint is watched; the defaults of all endpoints, and how unknown ones are watched."""
 
     pane: Duration = Field(default=10, ge=1, le=86_400, description="Length of a pane; divides the window")
@@ -142,10 +149,13 @@ class WatchConfig(_Table):
         """As the core takes them."""
         return Spans(pane=self.pane, window=self.window, offset=self.offset, lateness=self.lateness)
 
-    def settings(self, name: str, versions: tuple[VersionSettings, ...] = ()) -> EndpointSettings:
+    def settings(
+        self, name: str, retraining: RetrainingSettings, versions: tuple[VersionSettings, ...] = ()
+    ) -> EndpointSettings:
         """As the core takes them, for an endpoint of this name."""
         return EndpointSettings(
             name=name,
+            retraining=retraining,
             spans=self.spans(),
             rules=self.rules.rules(baseline_is_traffic=self.baseline_is_traffic),
             alerts=AlertSpans(**self.alerts.model_dump()),
@@ -156,7 +166,7 @@ class WatchConfig(_Table):
         )
 
 
-class VersionConfig(_Table):
+class VersionConfig(Table):
     """A model version that is served from a time on."""
 
     id: str = Field(description="The version's name; stamped on every document")
@@ -187,12 +197,13 @@ class EndpointConfig(WatchConfig):
         alerts = defaults.alerts.model_copy(update=self.alerts.model_dump(include=self.alerts.model_fields_set))
         return self.model_copy(update={**values, **own, "rules": rules, "alerts": alerts})
 
-    def endpoint_settings(self) -> EndpointSettings:
+    def endpoint_settings(self, retraining: RetrainingSettings) -> EndpointSettings:
         """As the core takes them."""
-        return self.settings(self.name, tuple(VersionSettings(id=v.id, from_at=v.from_at) for v in self.versions))
+        versions = tuple(VersionSettings(id=v.id, from_at=v.from_at) for v in self.versions)
+        return self.settings(self.name, retraining, versions)
 
 
-class LimitsConfig(_Table):
+class LimitsConfig(Table):
     """Bounds on hostile records; beyond one, a record is refused with its reason."""
 
     record_size: Size = Field(
@@ -224,9 +235,10 @@ class LimitsConfig(_Table):
         )
 
 
-class SourceConfig(_Table):
+class SourceConfig(Table):
     """How records are taken in, whatever they come from."""
 
+    kinesis: KinesisConfig = Field(default=KinesisConfig(), description="A Kinesis stream to read")
     out_of_orderness: Duration = Field(
         default=5, ge=0, le=86_400, description="A record this far behind its shard's newest is still on time"
     )
@@ -248,7 +260,7 @@ class SourceConfig(_Table):
     )
 
 
-class IndexConfig(_Table):
+class IndexConfig(Table):
     """Where documents are kept."""
 
     sqlite: str | None = Field(
@@ -266,7 +278,7 @@ class IndexConfig(_Table):
         return None if self.retention is None else self.retention // 86_400
 
 
-class Config(_Table):
+class Config(Table):
     """The whole configuration, checked.
 
     ``endpoints`` hold the settings of ``[defaults]`` where they say nothing else. Paths are relative
@@ -276,6 +288,12 @@ class Config(_Table):
     source: SourceConfig = Field(default=SourceConfig(), description="How records are taken in")
     limits: LimitsConfig = Field(default=LimitsConfig(), description="Bounds on hostile records")
     index: IndexConfig = Field(default=IndexConfig(), description="Where documents are kept")
+    alerts: AlertSinksConfig = Field(default=AlertSinksConfig(), description="Where alerts go")
+    retraining: RetrainingConfig = Field(default=RetrainingConfig(), description="Where retraining requests go")
+    state: StateConfig = Field(default=StateConfig(), description="Where snapshots are kept")
+    aws: AwsConfig = Field(default=AwsConfig(), description="How AWS is reached")
+    http: HttpConfig = Field(default=HttpConfig(), description="The server of /metrics, /healthz and /readyz")
+    service: ServiceConfig = Field(default=ServiceConfig(), description="How the service runs and stops")
     defaults: WatchConfig = Field(
         default=WatchConfig(),
         description="An endpoint's keys but name, baseline, version: for those that say nothing else",
@@ -301,6 +319,7 @@ class Config(_Table):
 
     def engine_settings(self) -> EngineSettings:
         """As the core takes them."""
+        retraining = self.retraining.settings()
         return EngineSettings(
             limits=self.limits.limits(),
             out_of_orderness_seconds=self.source.out_of_orderness,
@@ -310,6 +329,6 @@ class Config(_Table):
             max_tracks=self.source.max_tracks,
             endpoint=self.source.endpoint,
             variant=self.source.variant,
-            endpoints=tuple(e.endpoint_settings() for e in self.endpoints),
-            unknown=self.defaults.settings(""),
+            endpoints=tuple(e.endpoint_settings(retraining) for e in self.endpoints),
+            unknown=self.defaults.settings("", retraining),
         )
