@@ -28,7 +28,7 @@ def demo(
     require_extra()
     from streamer.adapters.clock import SystemClock
     from streamer.adapters.terminal import TerminalSink
-    from streamer.app import Replay
+    from streamer.app.replay import Replay
     from streamer.config.load import load
     from streamer.demo.pace import Pace
     from streamer.demo.preparation import prepare

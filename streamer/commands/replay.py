@@ -33,7 +33,7 @@ def replay(
     from rich.console import Console
 
     from streamer.adapters.terminal import TerminalSink
-    from streamer.app import Replay
+    from streamer.app.replay import Replay
     from streamer.config.load import load
     from streamer.progress import progress
 

@@ -41,7 +41,7 @@ def validate(
     import json
     import os
 
-    from streamer.app import baselines_of
+    from streamer.app.baselines import baselines_of
     from streamer.config.effective import effective
     from streamer.config.load import load
     from streamer.core.errors import ConfigError

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from streamer.adapters.tables import table_chunks
-from streamer.app import BASELINE_FILE, write_whole
+from streamer.app.baselines import BASELINE_FILE
+from streamer.app.whole import write_whole
 from streamer.core.baseline.build import BuildOptions, build
 from streamer.core.baseline.model import encode
 from streamer.core.errors import SinkError

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from streamer.app import RESULTS, Replay
+from streamer.app.replay import RESULTS, Replay
 from streamer.bench.hostile import mutated
 from streamer.config.load import load
 from streamer.core.baseline.model import encode

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from streamer.app import Replay
+from streamer.app.replay import Replay
 from streamer.config.load import load
 from streamer.core.errors import SinkError
 from streamer.core.types import Action, Cause, Incident

@@ -1,7 +1,5 @@
-"""Puts the parts together: baselines, engine, source, sinks, and one run over the past."""
+"""One run over the past: capture files in, results and a summary out."""
 
-import errno
-import os
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -11,10 +9,11 @@ from streamer.adapters.clock import SystemClock
 from streamer.adapters.files import FilesSource
 from streamer.adapters.jsonlines import ALERTS, DEAD_LETTERS, DOCUMENTS, PARTIAL, JsonLinesSink
 from streamer.adapters.sqlite import SqliteSink
+from streamer.app.baselines import baselines_of
+from streamer.app.whole import write_whole
 from streamer.config.model import Config
-from streamer.core.baseline.model import Baseline, decode
 from streamer.core.engine import Engine
-from streamer.core.errors import BaselineError, ConfigError, SinkError, StorageFull
+from streamer.core.errors import SinkError
 from streamer.core.eventtime import as_datetime
 from streamer.core.watermarks import BEGINNING
 from streamer.ports import Clock, Sink
@@ -23,64 +22,6 @@ from streamer.summary import Names, SourceNotes, Stopwatch, Summary, Tally, summ
 
 SUMMARY: Final = "summary.json"
 RESULTS: Final = (DOCUMENTS, ALERTS, DEAD_LETTERS, SUMMARY)
-BASELINE_FILE: Final = "baseline.json"
-# 2,000 features with everything in them take about 20 MB.
-_LARGEST_BASELINE_BYTES: Final = 256 * 1_048_576
-
-
-def baselines_of(config: Config) -> dict[tuple[str, str], Baseline]:
-    """Baselines the configuration names, by endpoint and version; ``""`` holds for every other version.
-
-    Raises
-    ------
-    ConfigError
-        The text has a line for every one that can't be read.
-    """
-    wanted = [(e.name, "", e.baseline) for e in config.endpoints]
-    wanted += [(e.name, v.id, v.baseline) for e in config.endpoints for v in e.versions]
-    read: dict[Path, Baseline] = {}
-    found: dict[tuple[str, str], Baseline] = {}
-    problems: list[str] = []
-    for endpoint, version, text in wanted:
-        if text is None:
-            continue
-        path = config.path_of(text)
-        try:
-            if path not in read:
-                read[path] = read_baseline(path)
-        except BaselineError as error:
-            of = f'endpoint "{endpoint}"' + (f', version "{version}"' if version else "")
-            problems.append(f"{of}: {error}")
-        else:
-            found[endpoint, version] = read[path]
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return found
-
-
-def read_baseline(path: Path) -> Baseline:
-    """A baseline from its file, or from the folder it was built into.
-
-    Raises
-    ------
-    BaselineError
-        The text begins with the path.
-    """
-    file = path / BASELINE_FILE if path.is_dir() else path
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(_LARGEST_BASELINE_BYTES + 1)
-    except FileNotFoundError as error:
-        text = 'there is no baseline; "streamer baseline build" makes one'
-        raise BaselineError(f"{file}: {text}") from error
-    except (OSError, ValueError) as error:
-        raise BaselineError(f"{file}: can't be read: {getattr(error, 'strerror', None) or error}") from error
-    if len(data) > _LARGEST_BASELINE_BYTES:
-        raise BaselineError(f"{file}: larger than {_LARGEST_BASELINE_BYTES // 1_048_576} MiB, so it is no baseline")
-    try:
-        return decode(data)
-    except BaselineError as error:
-        raise BaselineError(f"{file}: {error}") from error
 
 
 class Replay:
@@ -215,26 +156,3 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise SinkError(f"{path}: can't be removed: {error.strerror}") from error
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all.
-
-    Raises
-    ------
-    StorageFull, SinkError
-        It can't be written.
-    """
-    partial = path.with_name(path.name + PARTIAL)
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        text = f"can't write {path}: {error.strerror}"
-        raise (StorageFull(text) if full else SinkError(text)) from error

@@ -1,0 +1,67 @@
+"""Baselines the configuration names, read from their files."""
+
+from pathlib import Path
+from typing import Final
+
+from streamer.config.model import Config
+from streamer.core.baseline.model import Baseline, decode
+from streamer.core.errors import BaselineError, ConfigError
+
+BASELINE_FILE: Final = "baseline.json"
+# 2,000 features with everything in them take about 20 MB.
+_LARGEST_BASELINE_BYTES: Final = 256 * 1_048_576
+
+
+def baselines_of(config: Config) -> dict[tuple[str, str], Baseline]:
+    """Baselines the configuration names, by endpoint and version; ``""`` holds for every other version.
+
+    Raises
+    ------
+    ConfigError
+        The text has a line for every one that can't be read.
+    """
+    wanted = [(e.name, "", e.baseline) for e in config.endpoints]
+    wanted += [(e.name, v.id, v.baseline) for e in config.endpoints for v in e.versions]
+    read: dict[Path, Baseline] = {}
+    found: dict[tuple[str, str], Baseline] = {}
+    problems: list[str] = []
+    for endpoint, version, text in wanted:
+        if text is None:
+            continue
+        path = config.path_of(text)
+        try:
+            if path not in read:
+                read[path] = read_baseline(path)
+        except BaselineError as error:
+            of = f'endpoint "{endpoint}"' + (f', version "{version}"' if version else "")
+            problems.append(f"{of}: {error}")
+        else:
+            found[endpoint, version] = read[path]
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return found
+
+
+def read_baseline(path: Path) -> Baseline:
+    """A baseline from its file, or from the folder it was built into.
+
+    Raises
+    ------
+    BaselineError
+        The text begins with the path.
+    """
+    file = path / BASELINE_FILE if path.is_dir() else path
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(_LARGEST_BASELINE_BYTES + 1)
+    except FileNotFoundError as error:
+        text = 'there is no baseline; "streamer baseline build" makes one'
+        raise BaselineError(f"{file}: {text}") from error
+    except (OSError, ValueError) as error:
+        raise BaselineError(f"{file}: can't be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(data) > _LARGEST_BASELINE_BYTES:
+        raise BaselineError(f"{file}: larger than {_LARGEST_BASELINE_BYTES // 1_048_576} MiB, so it is no baseline")
+    try:
+        return decode(data)
+    except BaselineError as error:
+        raise BaselineError(f"{file}: {error}") from error
