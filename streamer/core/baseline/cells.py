@@ -1,7 +1,6 @@
 """Cells: where to cut a feature's values, which labels get a cell, and on which grid values are summed."""
 
 import math
-import sys
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -21,6 +20,8 @@ _RARE_ROWS: Final = 5
 _LABEL_CELLS: Final = 50
 # Grid units in one deviation: 256 of them, so that the grid's limit is 512 deviations.
 _UNITS: Final = 8
+# A smaller unit, a subnormal number, has no finite inverse.
+_LEAST_EXPONENT: Final = -1022
 
 
 class NumberCells(NamedTuple):
@@ -145,9 +146,10 @@ def grid_of(mean: float, deviation: float, biggest: float) -> Grid:
     large that float64 has no finer steps, the unit is one such step.
     """
     size = deviation if deviation > 0 else max(abs(mean), 1.0)
-    exponent = max(round(math.log2(size)) - _UNITS, _exponent(biggest) - 52, _exponent(sys.float_info.min))
+    exponent = max(round(math.log2(size)) - _UNITS, _exponent(biggest) - 52, _LEAST_EXPONENT)
     unit = math.ldexp(1.0, exponent)
-    return Grid(unit, round(mean / unit) * unit)
+    # Towards 0: away from it the largest numbers would overflow.
+    return Grid(unit, math.trunc(mean / unit) * unit)
 
 
 def scale_of(biggest: float) -> int:

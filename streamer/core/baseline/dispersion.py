@@ -52,7 +52,8 @@ def standardised(score: NDArray[np.float64], rows: NDArray[np.int64]) -> tuple[N
     size = float(np.abs(score[used]).max())
     if size == 0.0:
         return None
-    centred = score / size - share @ (score / size)
+    scaled = np.divide(score, size, out=np.zeros(len(score)), where=used)
+    centred = scaled - share @ scaled
     variance = float(share @ np.square(centred))
     if variance <= _LEAST**2:
         return None

@@ -43,8 +43,6 @@ def _check(name: str, column: ColumnSurvey, kind: Kind) -> None:
     match kind:
         case Kind.NUMERIC | Kind.INTEGER if not column.numbers:
             raise BaselineError(f"column {name!r} holds no number, so it can't be {kind.value}")
-        case Kind.TEXT if not len(column.sample(lengths=True)):
-            raise BaselineError(f"column {name!r} holds no value in the rows sampled, so it can't be text")
         case Kind.BOOLEAN if len({truth_of(label) for label in column.labels or ()}) > 2:
             raise BaselineError(f"column {name!r} holds more than two values, so it can't be boolean")
 

@@ -1,0 +1,280 @@
+"""``streamer baseline``: build one from training data, and show what is in one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamer.core.baseline.build import BuildOptions
+    from streamer.core.baseline.model import Baseline, Dispersion, FeatureBaseline
+    from streamer.core.schema import Kind
+
+app = typer.Typer(help="Build a baseline from training data, or show one.", no_args_is_help=True)
+
+_DAY_SECONDS = 86_400
+# Fewer days don't show how weekdays and weeks differ: four of each weekday do.
+_ENOUGH_DAYS = 28
+_TOP_LABELS = 3
+_LABEL_CHARACTERS = 24
+_PIPE_COLUMNS = 160
+
+
+@app.command()
+def build(
+    ctx: typer.Context,
+    train: Annotated[Path, typer.Argument(metavar="TRAIN", help="Table: .csv or .jsonl, each also .gz, or .parquet.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder baseline.json is written to.")],
+    time: Annotated[
+        str, typer.Option(metavar="COLUMN", help="Column of event times: how hours and days vary is learned from it.")
+    ] = "",
+    time_zone: Annotated[str, typer.Option(metavar="ZONE", help="Zone hours of day are told in.")] = "UTC",
+    output: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Column the model gives, such as its score; repeatable.")
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=KIND", help="Kind of a column: numeric, integer, category, boolean or text; repeatable."
+        ),
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Column that is no feature; repeatable.")
+    ] = None,
+    step: Annotated[
+        str | None, typer.Option(metavar="SPAN", help='Length of the steps of time, such as "10 min"; else chosen.')
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+) -> None:
+    """Build a baseline from a model's training data.
+
+    The table has a row for each training example, and a header or keys with the names of the
+    features in the order requests have them.
+    """
+    import json
+
+    from streamer.adapters.tables import table_chunks
+    from streamer.app.baselines import BASELINE_FILE
+    from streamer.app.whole import write_whole
+    from streamer.core.baseline.build import BuildOptions
+    from streamer.core.baseline.build import build as build_baseline
+    from streamer.core.baseline.model import encode
+    from streamer.core.errors import SinkError
+    from streamer.progress import progress
+
+    quiet = quiet or bool(ctx.find_root().params.get("quiet"))
+    options = BuildOptions(
+        outputs=tuple(output or ()),
+        kinds=_kinds(kind or []),
+        time_column=time,
+        leave_out=tuple(leave_out or ()),
+        time_zone=time_zone,
+        step_seconds=None if step is None else _seconds(step),
+    )
+    _check_names(train, options)
+    # Read twice: once to see what the columns hold, once to count.
+    total = 2 * train.stat().st_size if train.is_file() else None
+    with progress("baseline", total, quiet=quiet) as shown:
+        baseline = build_baseline(lambda: table_chunks(train, time, shown.advance), options)
+    file = out / BASELINE_FILE
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(f"can't make {out}: {error.strerror}") from error
+    write_whole(file, encode(baseline))
+    if as_json:
+        typer.echo(json.dumps({"path": str(file), **_summary(baseline)}, indent=2, ensure_ascii=False))
+    elif not quiet:
+        typer.echo("\n".join([f"wrote {file}", *_lines(baseline)]))
+
+
+@app.command()
+def show(
+    path: Annotated[Path, typer.Argument(metavar="DIR|FILE", help="Folder of a baseline, or baseline.json itself.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show what a baseline holds, and how much its own hours and days vary."""
+    import json
+    import os
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from streamer.app.baselines import read_baseline
+
+    baseline = read_baseline(path)
+    if as_json:
+        features = [_described(baseline, f) for f in baseline.features]
+        typer.echo(json.dumps({**_summary(baseline), "features": features}, indent=2, ensure_ascii=False))
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("feature", overflow="fold")
+    for name in ("side", "kind"):
+        table.add_column(name)
+    table.add_column("missing", justify="right")
+    table.add_column("mean (sd), or most frequent", overflow="fold")
+    table.add_column("5 %, 50 %, 95 %", overflow="fold")
+    table.add_column("distinct", justify="right")
+    varies = baseline.timeline is not None and any(f.dispersion for f in baseline.features)
+    if varies:
+        table.add_column("varies")
+    for f in baseline.features:
+        row = [_plain(f.feature.name), f.feature.side.value, f.feature.kind.value, f"{f.missing_share:.1%}"]
+        row += [_middle(f), _range(f), f"{f.distinct:,}"]
+        table.add_row(*row, *([_varies(baseline, f)] if varies else []))
+    # A pipe has no width of its own, and wrapped cells are no use to what reads it.
+    on = Console()
+    console = on if on.is_terminal or "COLUMNS" in os.environ else Console(width=_PIPE_COLUMNS)
+    console.print("\n".join(_lines(baseline)), markup=False, highlight=False)
+    console.print()
+    console.print(table, markup=False)
+    if varies:
+        console.print()
+        console.print(_WORDS_ON_VARIATION, markup=False, highlight=False)
+
+
+_WORDS_ON_VARIATION = (
+    "varies: how many times as much the mean of a step, of a day and of the longest block measured varies as "
+    "that of independent rows; 1 is independent."
+)
+
+
+def _check_names(train: Path, options: "BuildOptions") -> None:
+    """Refuse a mistyped name before a long table is read, where the names stand at its beginning."""
+    from contextlib import closing
+
+    from streamer.adapters.tables import table_chunks
+    from streamer.core.baseline.columns import columns_of
+
+    if not train.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson")):
+        with closing(table_chunks(train, "", lambda _: None)) as chunks:
+            columns_of(list(next(chunks).columns), options)
+
+
+def _kinds(texts: "Sequence[str]") -> "dict[str, Kind]":
+    from streamer.core.schema import Kind
+
+    kinds: dict[str, Kind] = {}
+    for text in texts:
+        name, equals, kind = text.rpartition("=")
+        if not equals or kind not in set(Kind):
+            expected = ", ".join(Kind)
+            raise typer.BadParameter(f"{text!r}: expected NAME=KIND with one of {expected}", param_hint="--kind")
+        kinds[name] = Kind(kind)
+    return kinds
+
+
+def _seconds(text: str) -> int:
+    from streamer.config.durations import parse_duration
+
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--step") from error
+    if not seconds:
+        raise typer.BadParameter("expected at least 1 second", param_hint="--step")
+    return seconds
+
+
+def _summary(baseline: "Baseline") -> dict[str, object]:
+    """What machines are told of a baseline as a whole."""
+    import msgspec
+
+    timeline = baseline.timeline
+    return {
+        "id": baseline.id,
+        "rows": baseline.rows,
+        "learned": baseline.learned,
+        "features": [
+            {"name": f.feature.name, "side": f.feature.side.value, "kind": f.feature.kind.value}
+            for f in baseline.features
+        ],
+        "timeline": None if timeline is None else {**msgspec.to_builtins(timeline), "days": _days(baseline)},
+        "warnings": _warnings(baseline),
+    }
+
+
+def _lines(baseline: "Baseline") -> list[str]:
+    """What a person is told of a baseline as a whole."""
+    from collections import Counter
+
+    from streamer.config.durations import duration_text
+    from streamer.core.eventtime import as_text
+
+    kinds = Counter(f.feature.kind.value for f in baseline.features)
+    outputs = sum(f.feature.side.value == "output" for f in baseline.features)
+    listed = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    lines = [
+        f"baseline {baseline.id}: {baseline.rows:,} rows, {len(baseline.features)} features ({listed}), "
+        f"{outputs} of them output{'s' * (outputs != 1)}"
+    ]
+    timeline = baseline.timeline
+    if timeline is not None:
+        lines.append(
+            f"time: {as_text(timeline.start_at)} to {as_text(timeline.end_at)} ({_days(baseline):.1f} days), "
+            f"{timeline.steps:,} steps of {duration_text(timeline.step_seconds)}, hours of day in {timeline.time_zone}"
+        )
+    return lines + [f"note: {text}" for text in _warnings(baseline)]
+
+
+def _days(baseline: "Baseline") -> float:
+    timeline = baseline.timeline
+    return 0.0 if timeline is None else round((timeline.end_at - timeline.start_at) / 1000 / _DAY_SECONDS, 3)
+
+
+def _warnings(baseline: "Baseline") -> list[str]:
+    timeline, days = baseline.timeline, _days(baseline)
+    if timeline is None:
+        return ["no time column: records are taken as independent, which makes alarms likelier"]
+    if not any(f.dispersion for f in baseline.features):
+        return [
+            f"the time column spans {timeline.steps} steps only: records are taken as independent, "
+            "which makes alarms likelier"
+        ]
+    if days < _ENOUGH_DAYS:
+        return [f"{days:.1f} days of time, fewer than {_ENOUGH_DAYS}: how weekdays and weeks differ is hardly known"]
+    return []
+
+
+def _described(baseline: "Baseline", f: "FeatureBaseline") -> dict[str, object]:
+    """What machines are told of one feature: the baseline's own fields, and how much it varies."""
+    import msgspec
+
+    fields: dict[str, object] = msgspec.to_builtins(f)
+    step, day, longest = _ratios(baseline, f.dispersion_of("value"))
+    return {**fields, "varies": {"step": step, "day": day, "longest": longest}}
+
+
+def _ratios(baseline: "Baseline", dispersion: "Dispersion") -> tuple[float | None, float | None, float | None]:
+    """Ratio at one step, one day and the longest block; ``None`` where it was not measured."""
+    timeline = baseline.timeline
+    if timeline is None or not dispersion.rows:
+        return None, None, None
+    longest = 2 ** (len(dispersion.rows) - 1) * timeline.step_seconds
+    day = None
+    if timeline.step_seconds <= _DAY_SECONDS <= longest:
+        day = dispersion.at(dispersion.rows[-1] * _DAY_SECONDS / longest)[0]
+    return max(dispersion.ratio[0], 1.0), day, max(dispersion.ratio[-1], 1.0)
+
+
+def _varies(baseline: "Baseline", f: "FeatureBaseline") -> str:
+    return ", ".join("-" if ratio is None else f"{ratio:.3g}" for ratio in _ratios(baseline, f.dispersion_of("value")))
+
+
+def _middle(f: "FeatureBaseline") -> str:
+    if f.mean is not None and f.deviation is not None:
+        return f"{f.mean:.4g} ({f.deviation:.3g})"
+    top = zip(f.feature.values[:_TOP_LABELS], f.counts, strict=False)
+    return ", ".join(f"{_plain(label)[:_LABEL_CHARACTERS]} {rows / f.rows:.0%}" for label, rows in top)
+
+
+def _range(f: "FeatureBaseline") -> str:
+    return ", ".join(f"{f.quantiles[i]:.4g}" for i in (1, 3, 5)) if f.quantiles else ""
+
+
+def _plain(text: str) -> str:
+    """A name without what could steer a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)
