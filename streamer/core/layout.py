@@ -1,7 +1,6 @@
 """Layout: where each feature's cells stand in a profile's one vector of counts."""
 
 import math
-import sys
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from streamer.core.schema import Side
 FAR_RANGES: Final = 5.0
 # Values are summed as whole grid units, at most this many from the centre: 512 deviations.
 GRID_LIMIT: Final = 2.0**17
+_LARGEST: Final = math.nextafter(math.inf, 0.0)
 
 
 class FeatureCells(NamedTuple):
@@ -152,7 +152,7 @@ def far_limits(f: FeatureBaseline) -> tuple[float, float]:
     """
     low, high = f.minimum or 0.0, f.maximum or 0.0
     span = high - low if high > low else max(abs(high), 1.0)
-    biggest = sys.float_info.max
+    biggest = _LARGEST
     return max(low - FAR_RANGES * span, -biggest), min(high + FAR_RANGES * span, biggest)
 
 

@@ -30,7 +30,7 @@ def test_students_deviations_grow_with_t_and_keep_its_sign(a: float, b: float, d
         assert student_z(a, df) <= student_z(b, df)
 
 
-@given(st.floats(0, 1e3), degrees, degrees)
+@given(st.floats(0, 1e3, allow_subnormal=False).filter(lambda t: t == 0 or t > 1e-100), degrees, degrees)
 def test_fewer_degrees_prove_less(t: float, a: float, b: float) -> None:
     assert student_z(t, min(a, b)) <= student_z(t, max(a, b)) * (1 + 1e-9) <= t * (1 + 1e-9)
     assert student_z(t, math.inf) == t

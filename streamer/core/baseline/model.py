@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import sys
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
@@ -17,6 +16,8 @@ FORMAT: Final = "streamer-baseline"
 VERSION: Final = 1
 # Shares of more rows are not exact in float64.
 MOST_ROWS: Final = 2**53
+# The smallest unit whose reciprocal is exact and finite: below it floats lose digits.
+_LEAST_NORMAL: Final = 2.0**-1022
 QUANTILES: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
@@ -298,7 +299,7 @@ def _wrong_number(f: FeatureBaseline) -> str:
     if f.edges and not f.minimum <= f.edges[0] <= f.edges[-1] <= f.maximum:
         return "edges outside minimum to maximum"
     # A subnormal unit has no finite inverse, and then no value a place on the grid.
-    if not (f.unit >= sys.float_info.min and math.frexp(f.unit)[0] == 0.5):
+    if not (f.unit >= _LEAST_NORMAL and math.frexp(f.unit)[0] == 0.5):
         return "unit must be a power of two"
     if f.quantiles and (len(f.quantiles) != len(QUANTILES) or any(b < a for a, b in pairwise(f.quantiles))):
         return f"needs {len(QUANTILES)} quantiles that do not descend"
