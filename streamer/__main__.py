@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from streamer.commands import baseline, bench, demo
+from streamer.commands.health import health
 from streamer.commands.init import init
 from streamer.commands.replay import replay
 from streamer.commands.schema import schema
@@ -49,7 +50,7 @@ def options(
 
 
 # They log nothing, and should be there at once.
-_SILENT = frozenset({"init", "schema", "version"})
+_SILENT = frozenset({"health", "init", "schema", "version"})
 
 app.command()(demo.demo)
 app.command()(init)
@@ -58,6 +59,7 @@ app.command()(validate)
 app.command()(replay)
 app.command()(schema)
 app.command()(bench.bench)
+app.command()(health)
 app.command()(version)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from streamer.core.errors import Refused, Retryable
+from streamer.core.errors import NeedsPerson, Refused, Retryable
 from streamer.core.outbox import Outbox
 from streamer.core.types import Action
 from streamer.ports import Sink
@@ -119,4 +119,5 @@ class Publisher:
         self.retried += 1
         self.trouble = str(attempt.error)
         if attempt.is_new:
-            _log.warning("sink takes nothing", sink=self.name, reason=self.trouble)
+            tell = _log.error if isinstance(attempt.error, NeedsPerson) else _log.warning
+            tell("sink takes nothing", sink=self.name, reason=self.trouble)
