@@ -13,6 +13,7 @@ from streamer.commands import baseline, bench, demo
 from streamer.commands.health import health
 from streamer.commands.init import init
 from streamer.commands.replay import replay
+from streamer.commands.run import run
 from streamer.commands.schema import schema
 from streamer.commands.validate import validate
 from streamer.commands.version import version
@@ -57,6 +58,7 @@ app.command()(init)
 app.add_typer(baseline.app, name="baseline")
 app.command()(validate)
 app.command()(replay)
+app.command()(run)
 app.command()(schema)
 app.command()(bench.bench)
 app.command()(health)

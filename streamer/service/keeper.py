@@ -9,7 +9,9 @@ import structlog
 
 from streamer.core.engine import Engine
 from streamer.core.errors import Retryable
+from streamer.core.freezing import Freezing
 from streamer.core.outbox import Outbox
+from streamer.metrics import Metrics
 from streamer.ports import Clock, LiveSource, SnapshotStore
 
 SOURCE: Final = "source"
@@ -64,6 +66,8 @@ class Keeper:
         Measures intervals.
     wait : callable
         Waits for an event or so many seconds, whichever comes first.
+    metrics : Metrics
+        Told of slices and snapshots.
     settings : KeeperSettings
         When a snapshot is due.
 
@@ -87,10 +91,11 @@ class Keeper:
         store: SnapshotStore,
         clock: Clock,
         wait: Callable[[asyncio.Event, float], Awaitable[object]],
+        metrics: Metrics,
         settings: KeeperSettings,
     ) -> None:
         self._engine, self._source, self._outbox, self._store = engine, source, outbox, store
-        self._clock, self._wait, self._settings = clock, wait, settings
+        self._clock, self._wait, self._metrics, self._settings = clock, wait, metrics, settings
         self._due = asyncio.Event()
         self._urgent = False
         self._bytes = 0
@@ -142,19 +147,19 @@ class Keeper:
         """
         self._due.clear()
         self._urgent, self._bytes = False, 0
+        began = self._clock.monotonic()
         # One moment: no await between these three.
         freezing = self._engine.freeze()
         own = {SOURCE: self._source.state(), **self._outbox.seal()}
         own[SERVICE] = msgspec.json.encode(ServiceState(next_segment=self._outbox.next_number))
         saved = None
         try:
-            while True:
-                if freezing.advance(_SLICE):
-                    break
+            while not self._advance(freezing):
                 await asyncio.sleep(0)
             saved = await self._store.save({**freezing.chunks, **own}, freezing.unchanged)
         except Retryable as error:
             self._failures += 1
+            self._metrics.note_snapshot_failed()
             if str(error) != self.trouble:
                 _log.warning("snapshot not saved", reason=str(error))
             self.trouble = str(error)
@@ -166,9 +171,18 @@ class Keeper:
             _log.info("snapshots are saved again", number=saved.number)
         self._failures, self.trouble = 0, ""
         self.saved_at, self.number = self._clock.monotonic(), saved.number
+        size_bytes = sum(map(len, freezing.chunks.values())) + sum(map(len, own.values()))
+        seconds = self.saved_at - began
+        self._metrics.note_snapshot(saved, at=self._clock.now(), size_bytes=size_bytes, seconds=seconds)
         if saved.uncollected:
             _log.warning("old snapshots not deleted", reason=saved.uncollected)
         self._outbox.commit(own)
         for tell in self.on_committed:
             tell()
         return True
+
+    def _advance(self, freezing: Freezing) -> bool:
+        began = self._clock.monotonic()
+        done = freezing.advance(_SLICE)
+        self._metrics.note_step("freeze", self._clock.monotonic() - began)
+        return done

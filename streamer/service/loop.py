@@ -8,6 +8,7 @@ from typing import Final
 from streamer.core.engine import Engine
 from streamer.core.outbox import Outbox
 from streamer.core.types import Action, Batch, Notify, Retrain, ShardId
+from streamer.metrics import Metrics
 from streamer.ports import Clock, LiveSource, Sink, SnapshotStore
 from streamer.retry import Retry, stop_or_timeout
 from streamer.service.keeper import Keeper, KeeperSettings
@@ -38,6 +39,8 @@ class Service:
         Wall clock for event times ahead; monotonic time for intervals.
     chance : random.Random
         For the jitter of retries.
+    metrics : Metrics
+        Told of everything.
     settings : KeeperSettings
         When snapshots are due.
     wait : callable
@@ -60,6 +63,7 @@ class Service:
         store: SnapshotStore,
         clock: Clock,
         chance: Random,
+        metrics: Metrics,
         settings: KeeperSettings | None = None,
         wait: Callable[[asyncio.Event, float], Awaitable[bool]] = stop_or_timeout,
     ) -> None:
@@ -67,9 +71,12 @@ class Service:
         self._source, self._outbox, self._store, self._clock = source, outbox, store, clock
         self._giving_up = asyncio.Event()
         self._room = asyncio.Event()
-        self.keeper = Keeper(engine, source, outbox, store, clock, wait, settings or KeeperSettings())
+        self._metrics = metrics
+        self.keeper = Keeper(engine, source, outbox, store, clock, wait, metrics, settings or KeeperSettings())
         retry = Retry(self._giving_up, clock, chance, wait=wait)
-        self.publishers = [Publisher(sink, outbox, retry, self._still_ours, self._room.set) for sink in sinks]
+        self.publishers = [
+            Publisher(sink, outbox, retry, self._still_ours, self._room.set, clock, metrics) for sink in sinks
+        ]
         self.keeper.on_committed += [publisher.wake for publisher in self.publishers]
         self._sure_at = clock.monotonic()
 
@@ -86,9 +93,7 @@ class Service:
             keeping = group.create_task(self.keeper.run(ended))
             publishing = [group.create_task(publisher.run()) for publisher in self.publishers]
             await self._source.run(self, stop)
-            while self.engine.undecided:
-                self._collect(self.engine.decide(_SLICE))
-                await asyncio.sleep(0)
+            await self._decide()
             ended.set()
             self.keeper.hurry()
             await keeping
@@ -107,8 +112,11 @@ class Service:
 
     def take(self, batch: Batch) -> None:
         """Fold records; see ``ports.Intake``."""
-        self.keeper.note_bytes(sum(map(len, batch.payloads)))
+        size_bytes, began = sum(map(len, batch.payloads)), self._clock.monotonic()
         self._collect(self.engine.fold(batch, self._clock.now()))
+        self.keeper.note_bytes(size_bytes)
+        self._metrics.note_batch(size_bytes, self._clock.monotonic() - began)
+        self._metrics.note_totals(self.engine.totals)
 
     def empty(self, shard: ShardId) -> None:
         """Note a shard at its tip; see ``ports.Intake``."""
@@ -120,18 +128,24 @@ class Service:
 
     async def settle(self) -> None:
         """Decide in slices, and wait for room; see ``ports.Intake``."""
-        while self.engine.undecided:
-            self._collect(self.engine.decide(_SLICE))
-            await asyncio.sleep(0)
+        await self._decide()
         while self._outbox.is_full:
             self._room.clear()
             # What fills it may not even be in a snapshot yet.
             self.keeper.hurry()
             await self._room.wait()
 
+    async def _decide(self) -> None:
+        while self.engine.undecided:
+            began = self._clock.monotonic()
+            self._collect(self.engine.decide(_SLICE))
+            self._metrics.note_step("decide", self._clock.monotonic() - began)
+            await asyncio.sleep(0)
+
     def _collect(self, actions: Sequence[Action]) -> None:
         if actions:
             self._outbox.add(actions)
+            self._metrics.note_decided(actions)
             if any(isinstance(action, Notify | Retrain) for action in actions):
                 self.keeper.hurry()
 

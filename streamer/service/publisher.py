@@ -9,7 +9,8 @@ import structlog
 from streamer.core.errors import NeedsPerson, Refused, Retryable
 from streamer.core.outbox import Outbox
 from streamer.core.types import Action
-from streamer.ports import Sink
+from streamer.metrics import Metrics
+from streamer.ports import Clock, Sink
 from streamer.retry import Attempt, Retry
 
 # Actions are handed on in lots of this many, so that a long window close does not pile up in a sink.
@@ -33,13 +34,15 @@ class Publisher:
         Raises when another process has taken the state over: then nothing may be published.
     on_room : callable
         Called when the sink has taken a segment.
+    clock : Clock
+        Measures deliveries.
+    metrics : Metrics
+        Told of them.
 
     Attributes
     ----------
     trouble : str
         Why the sink takes nothing now; empty when it does.
-    delivered, retried, refused : int
-        Actions the sink took; attempts that failed; actions it will never take.
     """
 
     def __init__(
@@ -49,13 +52,16 @@ class Publisher:
         retry: Retry,
         still_ours: Callable[[], Awaitable[None]],
         on_room: Callable[[], None],
+        clock: Clock,
+        metrics: Metrics,
     ) -> None:
         self._sink, self._outbox, self._retry = sink, outbox, retry
         self._still_ours, self._on_room = still_ours, on_room
+        self._clock, self._metrics = clock, metrics
         self._more = asyncio.Event()
         self._draining = False
+        self._size = 0
         self.trouble = ""
-        self.delivered = self.retried = self.refused = 0
 
     @property
     def name(self) -> str:
@@ -100,14 +106,16 @@ class Publisher:
             await self._still_ours()
             await self._sink.deliver(lot)
 
+        self._size, began, refused = len(lot), self._clock.monotonic(), 0
         try:
             await self._retry.run(attempt, on_attempt=self._note)
         except Retryable:
             return False
         except Refused as error:
-            self.refused += len(error.ids) or len(lot)
+            refused = len(error.ids) or len(lot)
+            self._metrics.note_refused(self.name, refused)
             _log.error("sink refused actions", sink=self.name, reason=str(error))
-        self.delivered += len(lot)
+        self._metrics.note_delivered(self.name, len(lot) - refused, self._clock.monotonic() - began)
         return True
 
     def _note(self, attempt: Attempt) -> None:
@@ -116,7 +124,7 @@ class Publisher:
                 _log.info("sink takes actions again", sink=self.name, attempts=attempt.number)
             self.trouble = ""
             return
-        self.retried += 1
+        self._metrics.note_retried(self.name, self._size)
         self.trouble = str(attempt.error)
         if attempt.is_new:
             tell = _log.error if isinstance(attempt.error, NeedsPerson) else _log.warning
