@@ -154,7 +154,9 @@ class Keeper:
         own[SERVICE] = msgspec.json.encode(ServiceState(next_segment=self._outbox.next_number))
         saved = None
         try:
-            while not self._advance(freezing):
+            while True:
+                if self._advance(freezing):
+                    break
                 await asyncio.sleep(0)
             saved = await self._store.save({**freezing.chunks, **own}, freezing.unchanged)
         except Retryable as error:
