@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from streamer.commands import baseline, bench, demo
+from streamer.commands import alert, baseline, bench, demo, model
+from streamer.commands.accept import accept
 from streamer.commands.health import health
 from streamer.commands.init import init
 from streamer.commands.replay import replay
@@ -56,6 +57,9 @@ _SILENT = frozenset({"health", "init", "schema", "version"})
 app.command()(demo.demo)
 app.command()(init)
 app.add_typer(baseline.app, name="baseline")
+baseline.app.command()(accept)
+app.add_typer(alert.app, name="alert")
+app.add_typer(model.app, name="model")
 app.command()(validate)
 app.command()(replay)
 app.command()(run)

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
+from streamer.core.baseline.model import Baseline
+from streamer.core.decisions import Decision
 from streamer.core.manifest import Loaded, Saved
-from streamer.core.types import Action, Batch, ShardId
+from streamer.core.types import Action, Batch, DeadLetter, ShardId
 
 
 class Clock(Protocol):
@@ -149,6 +151,44 @@ class LiveSource(Protocol):
 
     def troubles(self) -> Sequence[str]:
         """Why it can't read well now, in words; empty when it can."""
+        ...
+
+
+class DecisionIntake(Protocol):
+    """What operators' decisions are handed to."""
+
+    def decide_on(self, decision: Decision, baseline: Baseline | None) -> None:
+        """Let a decision take effect, with the baseline at the path it names, if it can be read."""
+        ...
+
+    def reject(self, letter: DeadLetter) -> None:
+        """Keep what is no decision as a dead letter."""
+        ...
+
+
+class DecisionSource(Protocol):
+    """Where operators' decisions come from, each once and in the order they were made."""
+
+    def state(self) -> bytes:
+        """The place of the next one; taken in one step with the engine's state."""
+        ...
+
+    def restore(self, state: bytes) -> None:
+        """Read on from a place; before ``run``.
+
+        Raises
+        ------
+        StateError
+            It is not this source's.
+        """
+        ...
+
+    async def run(self, intake: DecisionIntake, stop: asyncio.Event) -> None:
+        """Hand over decisions as they are made, until the stop."""
+        ...
+
+    def troubles(self) -> Sequence[str]:
+        """Why decisions can't be read now, in words; empty when they can."""
         ...
 
 

@@ -14,6 +14,7 @@ from streamer.core.totals import Totals
 from streamer.core.types import (
     Action,
     AlertState,
+    DecisionDocument,
     EndpointDocument,
     FeatureDocument,
     Incident,
@@ -212,7 +213,7 @@ class Tally:
     async def close(self) -> None:
         """Nothing is held."""
 
-    def _count(self, document: FeatureDocument | EndpointDocument | Incident) -> None:
+    def _count(self, document: FeatureDocument | EndpointDocument | Incident | DecisionDocument) -> None:
         match document:
             case FeatureDocument():
                 self.documents["feature"] += 1
@@ -222,6 +223,8 @@ class Tally:
             case Incident():
                 self.documents["incident"] += 1
                 self._note_incident(document)
+            case DecisionDocument():
+                self.documents["decision"] += 1
             case _:
                 assert_never(document)
 

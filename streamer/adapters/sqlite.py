@@ -13,6 +13,7 @@ from streamer.core.errors import Retryable, SinkError, StorageFull, StreamerErro
 from streamer.core.types import (
     Action,
     DeadLetter,
+    DecisionDocument,
     EndpointDocument,
     FeatureDocument,
     Incident,
@@ -218,7 +219,7 @@ class SqliteSink:
             match action:
                 case Index(document):
                     documents.append(_document_row(document))
-                    if not isinstance(document, Incident):
+                    if not isinstance(document, Incident | DecisionDocument):
                         end_at = _at(document.window_end)
                         newest_at[document.endpoint] = max(newest_at.get(document.endpoint, 0), end_at)
                 case Notify():
@@ -284,7 +285,7 @@ def _at(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def _document_row(document: FeatureDocument | EndpointDocument | Incident) -> _Row:
+def _document_row(document: FeatureDocument | EndpointDocument | Incident | DecisionDocument) -> _Row:
     body = encode(document).decode()
     match document:
         case FeatureDocument(feature=feature):
@@ -294,6 +295,9 @@ def _document_row(document: FeatureDocument | EndpointDocument | Incident) -> _R
         case Incident(id=identity, revision=revision, endpoint=endpoint, state=state):
             start_at, end_at = _at(document.since), _at(document.until or document.changed)
             return identity, "incident", revision, endpoint, "", "", "", start_at, end_at, state, body
+        case DecisionDocument(id=identity, revision=revision, endpoint=endpoint, effect=effect):
+            at, about = _at(document.taken or document.made), (document.model_version, document.feature or "")
+            return identity, "decision", revision, endpoint, "", *about, at, at, effect, body
         case _:
             assert_never(document)
     who = (document.endpoint, document.variant, document.model_version, feature)

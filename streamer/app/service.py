@@ -13,9 +13,11 @@ from prometheus_client import CollectorRegistry
 
 from streamer.adapters.aws import Aws, AwsConfig
 from streamer.adapters.clock import SystemClock
+from streamer.adapters.decisions_file import FILE as DECISIONS_FILE
+from streamer.adapters.decisions_file import DecisionsFile
 from streamer.adapters.http import HttpServer
 from streamer.adapters.sqlite import SqliteSink
-from streamer.app.baselines import baselines_of
+from streamer.app.baselines import baselines_of, read_baseline
 from streamer.config.model import Config
 from streamer.config.quantities import parse_instant
 from streamer.core.baseline.model import Baseline
@@ -28,7 +30,7 @@ from streamer.drain import run_until_drained
 from streamer.metrics import Metrics
 from streamer.ports import Clock, LiveSource, Sink, SnapshotStore
 from streamer.retry import Retry
-from streamer.service.keeper import SERVICE, SOURCE, KeeperSettings, ServiceState
+from streamer.service.keeper import DECISIONS, SERVICE, SOURCE, KeeperSettings, ServiceState
 from streamer.service.loop import Service
 from streamer.watchdog import Watchdog
 
@@ -73,19 +75,22 @@ async def run(
         for sink in sinks:
             open_parts.push_async_callback(sink.close)
         source = await _source(config, aws, clock)
+        decisions = _decisions(config)
         # Another task may be draining still, and S3 may be slow to answer: a start waits a while.
         patient = Retry(asyncio.Event(), clock, Random())
         epoch = await patient.run(store.acquire, within_seconds=60.0)
         loaded = await patient.run(store.load, within_seconds=60.0)
         names = [sink.name for sink in sinks]
-        engine, outbox = _restored(loaded, settings, baselines, source, names, config.service.outbox)
+        engine, outbox = restored(loaded, settings, baselines, source, names, config.service.outbox)
+        if decisions is not None and loaded is not None and DECISIONS in loaded.chunks:
+            decisions.restore(loaded.chunks[DECISIONS])
         registry = CollectorRegistry()
         metrics = Metrics(
             registry, version=version("streamer"), sinks=names, endpoints=[e.name for e in settings.endpoints]
         )
         metrics.resume(engine.totals)
         keeping = KeeperSettings(interval_seconds=config.state.interval, size_bytes=config.state.size)
-        service = Service(engine, source, outbox, sinks, store, clock, Random(), metrics, keeping)
+        service = Service(engine, source, outbox, sinks, store, clock, Random(), metrics, keeping, decisions=decisions)
         watchdog = Watchdog(
             clock,
             limit_seconds=config.service.stalled,
@@ -198,7 +203,14 @@ async def _source(config: Config, aws: Aws, clock: Clock) -> LiveSource:
     return KinesisSource(client, settings, clock, Random())
 
 
-def _restored(
+def _decisions(config: Config) -> DecisionsFile | None:
+    """Operators' decisions lie in the state's directory; on S3 there is no place for them yet."""
+    if config.state.directory is None:
+        return None
+    return DecisionsFile(config.path_of(config.state.directory) / DECISIONS_FILE, read_baseline)
+
+
+def restored(
     loaded: Loaded | None,
     settings: EngineSettings,
     baselines: Mapping[tuple[str, str], Baseline],

@@ -12,6 +12,7 @@ from streamer.core.rounding import rounded
 from streamer.core.statistics import FeatureStatistics
 from streamer.core.types import (
     DeadLetter,
+    DecisionDocument,
     Document,
     EndpointDocument,
     FeatureDocument,
@@ -185,7 +186,9 @@ def encode_notification(notify: Notify, most_bytes: int | None = None) -> bytes:
 
 def json_schema() -> dict[str, object]:
     """JSON Schema (2020-12) of everything that is written: documents, notifications, requests, dead letters."""
-    kinds = FeatureDocument | EndpointDocument | Incident | DeadLetter | Notification | RetrainingRequest
+    kinds = (
+        FeatureDocument | EndpointDocument | Incident | DecisionDocument | DeadLetter | Notification | RetrainingRequest
+    )
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "streamer documents"}
     # Through JSON and back, so that it is equal to what a reader of the file has.
     plain: dict[str, object] = msgspec.json.decode(msgspec.json.encode({**schema, **msgspec.json.schema(kinds)}))

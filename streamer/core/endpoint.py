@@ -4,6 +4,7 @@ A window's rules see on-time records only, so what was decided stays decided; it
 late ones, too, and is written again, with a larger revision, when its lateness is over.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,9 +20,10 @@ from streamer.core.rules.silence import silence
 from streamer.core.rules.unreadable import unreadable
 from streamer.core.rules.view import FeatureView
 from streamer.core.rules.volume import volume
-from streamer.core.settings import EndpointSettings
+from streamer.core.settings import EndpointSettings, Limits
 from streamer.core.statistics import FeatureStatistics, statistics_of
 from streamer.core.track import Track
+from streamer.core.tracks import Generation, Tracks
 from streamer.core.types import Action, Cause, Finding, Incident, Index, Key, State, TimeRange
 from streamer.core.watermarks import END
 from streamer.core.windows import Window
@@ -37,7 +39,7 @@ class Due(NamedTuple):
 
     Attributes
     ----------
-    track : Track
+    track : Generation
         Whose.
     window : Window
         With every on-time record.
@@ -45,7 +47,7 @@ class Due(NamedTuple):
         Of its on-time rows; empty while learning and without rows.
     """
 
-    track: Track
+    track: Generation
     window: Window
     statistics: list[FeatureStatistics]
 
@@ -59,11 +61,13 @@ class Endpoint:
         As records name it.
     settings : EndpointSettings
         How it is watched.
+    baselines : mapping of str to Baseline, optional
+        Those given, by version; ``""`` holds for every version without one of its own.
 
     Attributes
     ----------
-    tracks : dict of Key to Track
-        One for each variant and model version seen.
+    tracks : Tracks
+        One for each variant and model version seen, and each generation of it.
     invalid : dict of int to int
         Records that could not be read, by start of window.
     closed_at : int
@@ -78,10 +82,10 @@ class Endpoint:
         When its model is to be trained again.
     """
 
-    def __init__(self, name: str, settings: EndpointSettings) -> None:
+    def __init__(self, name: str, settings: EndpointSettings, baselines: Mapping[str, Baseline] | None = None) -> None:
         self.name = name
         self.settings = settings
-        self.tracks: dict[Key, Track] = {}
+        self.tracks = Tracks(settings, baselines or {})
         self.invalid: dict[int, int] = {}
         self.closed_at = 0
         self.volumes: dict[str, VolumeHistory] = {}
@@ -118,7 +122,7 @@ class Endpoint:
         """Close the windows that end at a time, and decide on them."""
         due = [
             Due(track, window, _statistics(track, window))
-            for _, track in sorted(self.tracks.items())
+            for track in self.tracks.values()
             if (window := track.due(end_at)) is not None
         ]
         self.closed_at = end_at
@@ -256,11 +260,12 @@ class Endpoint:
         if track.baseline is None and len(track.learned) >= self.settings.burn_in_rows:
             track.begin(learn(track.learned, self.settings.time_zone), end_at)
 
-    def _rest(self, track: Track) -> None:
+    def _rest(self, track: Generation) -> None:
         """Let a key sleep that has had no record for long, or gave way to another version."""
         empty = track.empty_windows()
         superseded = any(
-            t.active_at > track.active_at and t.key.variant == track.key.variant for t in self.tracks.values()
+            t.active_at > track.active_at and t.key.variant == track.key.variant and t.begins_at == track.begins_at
+            for t in self.tracks.values()
         )
         if empty >= EMPTY_WINDOWS or (superseded and empty >= SUPERSEDED_WINDOWS):
             track.asleep = True
@@ -268,10 +273,12 @@ class Endpoint:
     def revise(self, at: int) -> list[Action]:
         """Write again the windows whose lateness is over and that late records changed; let go of them."""
         actions: list[Action] = []
-        for _, track in sorted(self.tracks.items()):
+        for track in list(self.tracks.values()):
             for window in track.forget(at):
                 if window.complete(self.invalid.get(window.counts.start_at, 0)) > window.counts.revision:
                     actions += self._write(track, window, None)
+            if track.is_over:
+                self.tracks.drop(track)
         gone_at = at - self._window - self.settings.spans.lateness * 1000
         for start in [s for s in self.invalid if s <= gone_at and s < self.closed_at]:
             del self.invalid[start]
@@ -280,19 +287,26 @@ class Endpoint:
     def write_open(self) -> list[Action]:
         """Write what is open, after the last record of a replay: nothing is decided on it."""
         actions: list[Action] = []
-        for _, track in sorted(self.tracks.items()):
+        for track in self.tracks.values():
             for _, window in sorted(track.windows.items()):
                 if window.complete(self.invalid.get(window.counts.start_at, 0)) > window.counts.revision:
                     actions += self._write(track, window, None)
         return actions
 
-    def make_room(self) -> bool:
-        """Let go of the key that slept longest and has nothing open; whether there was one."""
-        idle = [t for t in self.tracks.values() if t.asleep and not t.panes and not t.windows]
-        if not idle:
-            return False
-        del self.tracks[min(idle, key=lambda t: (t.active_at, t.key)).key]
-        return True
+    def track(self, key: Key, begins_at: int, limits: Limits, most: int) -> Generation | None:
+        """The track of a key in one generation, made if there is room among so many keys.
+
+        The key that slept longest and has nothing open makes room.
+        """
+        track = self.tracks.get(key, begins_at)
+        if track is not None:
+            return track
+        if key not in self.tracks and len(self.tracks) >= most:
+            idle = self.tracks.idle()
+            if not idle:
+                return None
+            self.tracks.drop(idle[0])
+        return self.tracks.start(key, begins_at, limits)
 
     def _hours(self, track: Track, start_at: int) -> tuple[int, ...]:
         """Hours of day a window touches, in the zone of the baseline's profile."""

@@ -4,20 +4,20 @@
 records give the same documents and alerts, whatever the batch bounds and however shards interleave.
 """
 
-import hashlib
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from streamer.core.baseline.model import Baseline
+from streamer.core.decisions import Decision, apply, endpoint_of
 from streamer.core.decode.batch import BatchDecoder, Captures, Rejected
 from streamer.core.decode.names import Names
 from streamer.core.endpoint import Endpoint
 from streamer.core.errors import Reason, StateError
 from streamer.core.fold import Refusal, Sequenced, fold, fold_raw, sequence
 from streamer.core.freezing import ENDPOINT, STREAM, Freezing
-from streamer.core.identity import hash_of
+from streamer.core.letters import letter_of
 from streamer.core.schema import Side
 from streamer.core.settings import EndpointSettings, EngineSettings
 from streamer.core.snapshot import StreamState, freeze_stream, thaw_endpoint, thaw_stream
@@ -28,6 +28,8 @@ from streamer.core.watermarks import BEGINNING, END, Lateness, Watermarks
 
 # The variant SageMaker makes when nobody names one.
 DEFAULT_VARIANT = "AllTraffic"
+# So many decisions are remembered by id.
+_DECISIONS = 256
 
 
 class Engine:
@@ -66,6 +68,7 @@ class Engine:
         self._closing: set[str] = set()
         self._changed: set[str] = set()
         self._freezing: Freezing | None = None
+        self._decided: list[str] = []
 
     def _default_names(self) -> Names:
         only = self.settings.endpoints[0].name if len(self.settings.endpoints) == 1 else ""
@@ -77,7 +80,9 @@ class Engine:
             return None
         version = names.version
         if not version:
-            version = next((v.id for v in reversed(settings.versions) if v.from_at <= event_at), "")
+            seen = self.endpoints.get(names.endpoint)
+            versions = settings.versions if seen is None else seen.tracks.versions
+            version = next((v.id for v in reversed(versions) if v.from_at <= event_at), "")
         return Key(names.endpoint, names.variant or DEFAULT_VARIANT, version)
 
     def _settings_of(self, name: str) -> EndpointSettings | None:
@@ -93,21 +98,12 @@ class Engine:
             full = len(self.endpoints) >= self.settings.max_endpoints
             if settings is None or (full and name not in self._configured):
                 return None
-            endpoint = self.endpoints[name] = Endpoint(name, settings)
+            endpoint = self.endpoints[name] = Endpoint(name, settings, self._baselines_of(name))
         self._before_change(name)
         return endpoint
 
-    def _track(self, key: Key) -> tuple[Endpoint, Track] | None:
-        endpoint = self._endpoint(key.endpoint)
-        if endpoint is None:
-            return None
-        track = endpoint.tracks.get(key)
-        if track is None:
-            if len(endpoint.tracks) >= self.settings.max_tracks and not endpoint.make_room():
-                return None
-            baseline = self.baselines.get((key.endpoint, key.version)) or self.baselines.get((key.endpoint, ""))
-            track = endpoint.tracks[key] = Track(key, endpoint.settings, self.settings.limits, baseline)
-        return endpoint, track
+    def _baselines_of(self, name: str) -> dict[str, Baseline]:
+        return {version: b for (endpoint, version), b in self.baselines.items() if endpoint == name}
 
     def begin(self, shard: str, parents: Sequence[str] = ()) -> None:
         """Note that a shard will be read: until its first record it holds every pane open.
@@ -152,11 +148,16 @@ class Engine:
         self.totals.ignored += decoded.ignored
         actions: list[Action] = [self._refuse(batch, r, lateness) for r in decoded.rejected]
         for key, captures in decoded.captures.items():
-            found = self._track(key)
-            if found is None:
+            endpoint = self._endpoint(key.endpoint)
+            if endpoint is None:
                 self.totals.ignored += len(captures.sides)
-            else:
-                actions += self._fold(batch, *found, captures, lateness)
+                continue
+            for begins_at, mine in endpoint.tracks.split(captures):
+                track = endpoint.track(key, begins_at, self.settings.limits, self.settings.max_tracks)
+                if track is None:
+                    self.totals.ignored += len(mine.sides)
+                else:
+                    actions += self._fold(batch, endpoint, track, mine, lateness)
         self.watermarks.advance(now)
         return actions
 
@@ -288,6 +289,23 @@ class Engine:
                 self._wake(name, endpoint.next_at())
         return actions
 
+    def decide_on(self, decision: Decision, baseline: Baseline | None = None) -> list[Action]:
+        """Let an operator's decision take effect, at the watermark as it stands; see ``decisions.apply``.
+
+        Once, however often it is read: a queue may deliver it twice.
+        """
+        if decision.id in self._decided:
+            return []
+        self._decided = [*self._decided, decision.id][-_DECISIONS:]
+        name = endpoint_of(decision, self.endpoints)
+        endpoint = self.endpoints.get(name) or self._configured_endpoint(name)
+        if endpoint is None:
+            return apply(decision, None, self.watermarks.at, baseline)
+        self._before_change(name)
+        actions = apply(decision, endpoint, self.watermarks.at, baseline)
+        self._wake(name, endpoint.next_at())
+        return actions
+
     @property
     def undecided(self) -> bool:
         """Whether the watermark passed something that ``decide`` has not closed yet."""
@@ -298,8 +316,8 @@ class Engine:
 
         It shows this moment however long it takes; one at a time. Equal states give equal chunks.
         """
-        stream = freeze_stream(StreamState(totals=self.totals, watermarks=self.watermarks.to_state()))
-        self._freezing = Freezing(self.endpoints, self._changed, stream)
+        state = StreamState(totals=self.totals, watermarks=self.watermarks.to_state(), decided=self._decided)
+        self._freezing = Freezing(self.endpoints, self._changed, freeze_stream(state))
         self._changed = set()
         return self._freezing
 
@@ -346,10 +364,10 @@ class Engine:
         stream = thaw_stream(chunks[STREAM])
         engine.totals = stream.totals
         engine.watermarks.restore(stream.watermarks)
+        engine._decided = stream.decided
         for name in sorted(chunk.removeprefix(ENDPOINT) for chunk in chunks if chunk.startswith(ENDPOINT)):
-            mine = {version: b for (endpoint, version), b in engine.baselines.items() if endpoint == name}
-            how = engine._settings_of(name) or settings.unknown
-            engine.endpoints[name] = thaw_endpoint(chunks[ENDPOINT + name], how, settings.limits, mine)
+            how, given = engine._settings_of(name) or settings.unknown, engine._baselines_of(name)
+            engine.endpoints[name] = thaw_endpoint(chunks[ENDPOINT + name], how, settings.limits, given)
             engine._wake(name, BEGINNING)
         return engine
 
@@ -375,14 +393,4 @@ class Engine:
 
 
 def _letter(batch: Batch, record: int, reason: Reason, endpoint: str, side: Side | None = None) -> DeadLetter:
-    payload, position = batch.payloads[record], batch.positions[record]
-    return DeadLetter(
-        id=hash_of(batch.shard, position, reason, side or ""),
-        shard=batch.shard,
-        position=position,
-        reason=reason,
-        sha256=hashlib.sha256(payload).hexdigest(),
-        size_bytes=len(payload),
-        side=side,
-        endpoint=endpoint,
-    )
+    return letter_of(batch.shard, batch.positions[record], batch.payloads[record], reason, endpoint, side)

@@ -132,6 +132,7 @@ class Reason(StrEnum):
     PAYLOAD_TOO_LARGE = "payload-too-large"
     BAD_ENCODING = "bad-encoding"
     BAD_BASE64 = "bad-base64"
+    BAD_GZIP = "bad-gzip"
     NOT_TEXT = "not-text"
     BAD_CSV = "bad-csv"
     BAD_JSON = "bad-json"

@@ -84,13 +84,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """A snapshot as the pointer names it; the later owner's is greater, then the larger number.
-
-    Attributes
-    ----------
-    digest : str
-        Of its manifest.
-    """
+    """A snapshot as the pointer names it, by its manifest; the later owner's is greater, then the larger number."""
 
     epoch: Count
     number: Count
@@ -137,14 +131,10 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """A snapshot as it was read.
+    """A snapshot as it was saved: its number, and its chunks by name.
 
     Attributes
     ----------
-    number : int
-        Its number.
-    chunks : dict of str to bytes
-        As they were saved.
     fell_back : tuple of str
         In words, what was wrong with each newer one, the newest first; empty when it is the newest.
     """
@@ -155,17 +145,12 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
-    """What a save did.
+    """What a save did: the snapshot's number, and how much it wrote, which is only what changed.
 
     Attributes
     ----------
-    number : int
-        The snapshot's.
-    chunks_written, bytes_written : int
-        Only those that changed.
     uncollected : str
-        Why what is no longer needed could not be deleted, in words; empty when nothing is amiss.
-        The snapshot is saved all the same.
+        Why what is no longer needed could not be deleted, in words; empty when it could.
     """
 
     number: int
@@ -185,12 +170,33 @@ def digest_of(data: bytes) -> str:
     return sha256(data).hexdigest()
 
 
-def manifest_of(chunks: Mapping[str, bytes], *, number: int, epoch: int, code: str) -> Manifest:
-    """The manifest of these chunks, each hashed once. Names are any text that UTF-8 can encode."""
-    entries = tuple(
-        ChunkEntry(name=name, digest=digest_of(chunks[name]), size=len(chunks[name])) for name in sorted(chunks)
-    )
-    return Manifest(code=code, number=number, epoch=epoch, chunks=entries)
+def manifest_of(
+    chunks: Mapping[str, bytes],
+    *,
+    number: int,
+    epoch: int,
+    code: str,
+    before: Manifest | None = None,
+    unchanged: Collection[str] = (),
+) -> Manifest:
+    """The manifest of these chunks, each hashed once, and of those that are as in the one before.
+
+    Names are any text that UTF-8 can encode.
+
+    Raises
+    ------
+    StateError
+        What is said to be unchanged is not in the one before.
+    """
+    known = {entry.name: entry for entry in before.chunks} if before is not None else {}
+    strange = [name for name in unchanged if name not in known]
+    if strange:
+        raise StateError(
+            f"chunk {min(strange)!r} is said to be unchanged, but the snapshot before has none of its name"
+        )
+    entries = {name: known[name] for name in unchanged}
+    entries.update({n: ChunkEntry(name=n, digest=digest_of(data), size=len(data)) for n, data in chunks.items()})
+    return Manifest(code=code, number=number, epoch=epoch, chunks=tuple(entries[name] for name in sorted(entries)))
 
 
 def encode_manifest(manifest: Manifest) -> tuple[Generation, bytes]:
@@ -226,20 +232,21 @@ def encode_pointer(pointer: Pointer) -> bytes:
 
 
 def decode_pointer(data: bytes) -> Pointer:
-    """Read a pointer.
-
-    Raises
-    ------
-    Damaged
-        It is foreign, cut short or changed.
-    StateError
-        A newer version wrote it.
-    """
+    """Read a pointer; raises as ``decode_manifest`` does."""
     # The seal stays as it is in every format: what is damaged must not pass for newer.
     line, _, seal = data.partition(b"\n")
     if seal != digest_of(line).encode() + b"\n":
         raise Damaged("the pointer is damaged: the checksum does not match")
     return _decoded(line, Pointer, "the pointer")
+
+
+def pointer_of(data: bytes, held: Pointer) -> Pointer | None:
+    """The pointer, if it is the same owner's as the one held; ``None`` when it is another's, or none."""
+    try:
+        found = decode_pointer(data)
+    except (Damaged, StateError):
+        return None
+    return found if (found.owner, found.epoch) == (held.owner, held.epoch) else None
 
 
 def _decoded(data: bytes, form: type[T], what: str) -> T:
@@ -280,14 +287,10 @@ def found_pointer(data: bytes | None, keys: Callable[[], Iterable[str]]) -> tupl
     Parameters
     ----------
     data : bytes or None
-        As read; ``None`` when there is none.
+        As read; ``None`` when there is none, and then a new pointer is returned where there are no
+        manifests either.
     keys : callable
         Lists the manifests; called only when the pointer can't be used.
-
-    Returns
-    -------
-    pointer, trouble
-        Of epoch 0 and without generations where nothing was ever saved.
 
     Raises
     ------
@@ -314,16 +317,12 @@ def changed(manifest: Manifest, before: Manifest | None) -> dict[str, ChunkEntry
 
 
 def garbage(keys: Iterable[str], generations: Iterable[Generation], manifests: Iterable[Manifest]) -> list[str]:
-    """Those of the keys that no kept snapshot needs.
+    """Those of the keys that no kept snapshot needs; never one that is not of a chunk or a manifest.
 
     Parameters
     ----------
-    keys : iterable of str
-        What is there. Keys that are not of a chunk or a manifest are never garbage.
-    generations : iterable of Generation
-        Those kept.
-    manifests : iterable of Manifest
-        Theirs, as far as they can be read.
+    keys, generations, manifests
+        Of what is there; those kept; their manifests, as far as they can be read.
     """
     needed = {generation.key for generation in generations}
     needed.update(entry.key for manifest in manifests for entry in manifest.chunks)

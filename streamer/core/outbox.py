@@ -19,6 +19,7 @@ from streamer.core.errors import StateError
 from streamer.core.types import (
     Action,
     DeadLetter,
+    DecisionDocument,
     EndpointDocument,
     FeatureDocument,
     Incident,
@@ -30,7 +31,7 @@ from streamer.core.types import (
 )
 
 PREFIX: Final = "outbox/"
-_Line = FeatureDocument | EndpointDocument | Incident | Notification | DeadLetter | RetrainingRequest
+_Line = FeatureDocument | EndpointDocument | Incident | DecisionDocument | Notification | DeadLetter | RetrainingRequest
 _DECODER: Final = msgspec.json.Decoder(_Line)
 
 
@@ -68,7 +69,7 @@ def decode_actions(data: bytes) -> list[Action]:
 
 def _action(line: _Line) -> Action:
     match line:
-        case FeatureDocument() | EndpointDocument() | Incident():
+        case FeatureDocument() | EndpointDocument() | Incident() | DecisionDocument():
             return Index(line)
         case Notification():
             return Notify(line.id, line.incident, line.why)

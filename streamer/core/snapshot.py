@@ -24,9 +24,9 @@ from streamer.core.retraining import RetrainingState
 from streamer.core.rules.history import VolumeHistory, VolumeState
 from streamer.core.settings import EndpointSettings, Limits
 from streamer.core.totals import Totals
-from streamer.core.track import Track
+from streamer.core.tracks import AddedVersion, Generation
 from streamer.core.types import Key
-from streamer.core.watermarks import WatermarkState
+from streamer.core.watermarks import END, WatermarkState
 from streamer.core.windows import Window, WindowCounts
 
 ENDPOINT_KIND: Final = "endpoint/1"
@@ -63,6 +63,8 @@ class _Track(msgspec.Struct, frozen=True):
     panes: list[_Pane]
     windows: list[_Window]
     seen: list[tuple[str, int]]
+    begins_at: int = 0
+    ends_at: int = END
 
 
 class _Endpoint(msgspec.Struct, frozen=True):
@@ -74,19 +76,32 @@ class _Endpoint(msgspec.Struct, frozen=True):
     since_at: int | None
     book: AlertBookState
     retraining: RetrainingState
+    added: list[AddedVersion] = []
+    accepted: list[int] = []
 
 
 class StreamState(msgspec.Struct, frozen=True, kw_only=True):
-    """What spans endpoints."""
+    """What spans endpoints.
+
+    Attributes
+    ----------
+    totals : Totals
+        Every record read.
+    watermarks : WatermarkState
+        How far event time has come.
+    decided : list of str
+        Ids of the last decisions taken.
+    """
 
     totals: Totals
     watermarks: WatermarkState
+    decided: list[str] = []
 
 
 def freeze_endpoint(endpoint: Endpoint) -> bytes:
     """State of one endpoint; equal states give equal bytes."""
     arrays: Arrays = {}
-    tracks = [_freeze_track(i, endpoint.tracks[key], arrays) for i, key in enumerate(sorted(endpoint.tracks))]
+    tracks = [_freeze_track(i, track, arrays) for i, track in enumerate(endpoint.tracks.values())]
     body = _Endpoint(
         name=endpoint.name,
         tracks=tracks,
@@ -96,11 +111,13 @@ def freeze_endpoint(endpoint: Endpoint) -> bytes:
         since_at=endpoint.since_at,
         book=endpoint.book.to_state(),
         retraining=endpoint.retraining.state,
+        added=endpoint.tracks.added,
+        accepted=endpoint.tracks.accepted,
     )
     return pack(ENDPOINT_KIND, body, arrays)
 
 
-def _freeze_track(i: int, track: Track, arrays: Arrays) -> _Track:
+def _freeze_track(i: int, track: Generation, arrays: Arrays) -> _Track:
     panes = []
     for start in sorted(track.panes):
         pane = track.panes[start]
@@ -131,6 +148,8 @@ def _freeze_track(i: int, track: Track, arrays: Arrays) -> _Track:
         panes=panes,
         windows=windows,
         seen=list(seen),
+        begins_at=track.begins_at,
+        ends_at=track.ends_at,
     )
 
 
@@ -140,7 +159,7 @@ def _freeze_profile(name: str, profile: Profile, arrays: Arrays) -> None:
 
 
 def thaw_endpoint(
-    data: bytes, settings: EndpointSettings, limits: Limits, baselines: Mapping[str, Baseline | None]
+    data: bytes, settings: EndpointSettings, limits: Limits, baselines: Mapping[str, Baseline]
 ) -> Endpoint:
     """Endpoint as it was.
 
@@ -152,8 +171,8 @@ def thaw_endpoint(
         The endpoint's configuration now.
     limits : Limits
         For reading payloads.
-    baselines : mapping of version to Baseline or None
-        Baselines given for each version the blob may hold; ``""`` for the others.
+    baselines : mapping of str to Baseline
+        Those given, by version; ``""`` for the others.
 
     Raises
     ------
@@ -161,11 +180,14 @@ def thaw_endpoint(
         The blob is not ours, or was written under another baseline.
     """
     body, arrays = unpack(ENDPOINT_KIND, _Endpoint, data)
-    endpoint = Endpoint(body.name, settings)
+    endpoint = Endpoint(body.name, settings, baselines)
+    for version in body.added:
+        endpoint.tracks.add(version)
+    endpoint.tracks.accepted = list(body.accepted)
     for i, state in enumerate(body.tracks):
         key = Key(body.name, state.variant, state.version)
-        given = baselines.get(state.version) or baselines.get("")
-        endpoint.tracks[key] = _thaw_track(i, key, state, arrays, settings, limits, given)
+        given = endpoint.tracks.given(key, state.begins_at)
+        endpoint.tracks.put(_thaw_track(i, key, state, arrays, settings, limits, given))
     endpoint.invalid = dict(body.invalid)
     endpoint.closed_at = body.closed_at
     endpoint.volumes = {
@@ -186,11 +208,11 @@ def _thaw_track(
     settings: EndpointSettings,
     limits: Limits,
     given: Baseline | None,
-) -> Track:
+) -> Generation:
     baseline = state.learned_baseline if state.learned_baseline is not None else given
     if (baseline.id if baseline is not None else "") != state.baseline:
         raise StateError(f"state of endpoint {key.endpoint!r} was written under another baseline")
-    track = Track(key, settings, limits, baseline)
+    track = Generation(key, settings, limits, baseline, state.begins_at, state.ends_at)
     track.window_at, track.active_at, track.since_at = state.window_at, state.active_at, state.since_at
     track.asleep = state.asleep
     track.learned = list(state.learned)

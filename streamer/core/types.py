@@ -13,6 +13,9 @@ from typing import Literal, NamedTuple, NewType
 
 import msgspec
 
+from streamer.core.audit import DecisionDocument as DecisionDocument
+from streamer.core.audit import Effect as Effect
+from streamer.core.cause import Cause as Cause
 from streamer.core.errors import Reason
 from streamer.core.schema import Kind, Side
 
@@ -61,17 +64,6 @@ class State(StrEnum):
     SMALL = "significant but small"
     NOT_ENOUGH = "not enough evidence"
     BROKEN = "broken"
-
-
-class Cause(StrEnum):
-    """What kind of trouble an incident is about: one incident per endpoint and cause."""
-
-    MISSING = "missing values"
-    WILD = "wild values"
-    DRIFT = "drift"
-    VOLUME = "traffic volume"
-    UNREADABLE = "unreadable records"
-    SILENCE = "silence"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,6 +218,13 @@ class Contribution(msgspec.Struct, frozen=True, kw_only=True):
     words: str
 
 
+class Verdict(StrEnum):
+    """What a person made of an incident, which ended it."""
+
+    FALSE_ALARM = "false alarm"
+    NEW_NORMAL = "accepted as the new normal"
+
+
 class Incident(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="incident"):
     """One trouble of one endpoint, from its first broken window to its end.
 
@@ -247,6 +246,12 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
         Heaviest first; the endpoint as a whole has an empty feature.
     title, text : str
         One line, and what a person reads in ten seconds.
+    acknowledged_by : str or None
+        Who looks after it: it is not told again, unless it gets graver.
+    verdict : Verdict or None
+        The decision that resolved it; ``None`` where it ended by itself or goes on.
+    muted_until : datetime or None
+        Nobody is told of it before the watermark gets there.
     """
 
     id: str
@@ -263,6 +268,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
     title: str
     text: str
     assumes_independence: bool = False
+    acknowledged_by: str | None = None
+    verdict: Verdict | None = None
+    muted_until: datetime | None = None
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="dead_letter"):
@@ -334,13 +342,13 @@ class RetrainingRequest(msgspec.Struct, frozen=True, kw_only=True, tag_field="ki
     leave_out: tuple[TimeRange, ...] = ()
 
 
-Document = FeatureDocument | EndpointDocument | Incident | DeadLetter
+Document = FeatureDocument | EndpointDocument | Incident | DecisionDocument | DeadLetter
 
 
 class Index(NamedTuple):
     """Action: write this document to the index; an equal or newer revision there wins."""
 
-    document: FeatureDocument | EndpointDocument | Incident
+    document: FeatureDocument | EndpointDocument | Incident | DecisionDocument
 
 
 Why = Literal["firing", "changed", "repeat", "resolved"]

@@ -12,10 +12,11 @@ from streamer.core.errors import Retryable
 from streamer.core.freezing import Freezing
 from streamer.core.outbox import Outbox
 from streamer.metrics import Metrics
-from streamer.ports import Clock, LiveSource, SnapshotStore
+from streamer.ports import Clock, DecisionSource, LiveSource, SnapshotStore
 
 SOURCE: Final = "source"
 SERVICE: Final = "service"
+DECISIONS: Final = "decisions"
 # Endpoints frozen before the loop gets its turn: ~0.2 ms each with 40 features.
 _SLICE: Final = 20
 _SLOWEST_RETRY_SECONDS: Final = 30.0
@@ -54,7 +55,7 @@ class ServiceState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Keeper:
-    """Takes snapshots of engine, source and outbox, all three of one moment.
+    """Takes snapshots of engine, source and outbox, all of one moment.
 
     Parameters
     ----------
@@ -70,6 +71,8 @@ class Keeper:
         Told of slices and snapshots.
     settings : KeeperSettings
         When a snapshot is due.
+    decisions : DecisionSource or None
+        Its place is kept, too.
 
     Attributes
     ----------
@@ -93,9 +96,11 @@ class Keeper:
         wait: Callable[[asyncio.Event, float], Awaitable[object]],
         metrics: Metrics,
         settings: KeeperSettings,
+        decisions: DecisionSource | None,
     ) -> None:
         self._engine, self._source, self._outbox, self._store = engine, source, outbox, store
         self._clock, self._wait, self._metrics, self._settings = clock, wait, metrics, settings
+        self._decisions = decisions
         self._due = asyncio.Event()
         self._urgent = False
         self._bytes = 0
@@ -148,10 +153,12 @@ class Keeper:
         self._due.clear()
         self._urgent, self._bytes = False, 0
         began = self._clock.monotonic()
-        # One moment: no await between these three.
+        # One moment: no await before the save.
         freezing = self._engine.freeze()
         own = {SOURCE: self._source.state(), **self._outbox.seal()}
         own[SERVICE] = msgspec.json.encode(ServiceState(next_segment=self._outbox.next_number))
+        if self._decisions is not None:
+            own[DECISIONS] = self._decisions.state()
         saved = None
         try:
             while True:

@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 from typing import Final
 
+from streamer.core.baseline.model import Baseline
+from streamer.core.decisions import Decision
 from streamer.core.engine import Engine
 from streamer.core.outbox import Outbox
-from streamer.core.types import Action, Batch, Notify, Retrain, ShardId
+from streamer.core.types import Action, Batch, DeadLetter, Notify, Reject, Retrain, ShardId
 from streamer.metrics import Metrics
-from streamer.ports import Clock, LiveSource, Sink, SnapshotStore
+from streamer.ports import Clock, DecisionSource, LiveSource, Sink, SnapshotStore
 from streamer.retry import Retry, stop_or_timeout
 from streamer.service.keeper import Keeper, KeeperSettings
 from streamer.service.publisher import Publisher
@@ -45,6 +47,8 @@ class Service:
         When snapshots are due.
     wait : callable
         Waits for an event or so many seconds, and says whether it is the event.
+    decisions : DecisionSource, optional
+        Operators' decisions.
 
     Attributes
     ----------
@@ -66,13 +70,17 @@ class Service:
         metrics: Metrics,
         settings: KeeperSettings | None = None,
         wait: Callable[[asyncio.Event, float], Awaitable[bool]] = stop_or_timeout,
+        decisions: DecisionSource | None = None,
     ) -> None:
         self.engine = engine
         self._source, self._outbox, self._store, self._clock = source, outbox, store, clock
         self._giving_up = asyncio.Event()
         self._room = asyncio.Event()
         self._metrics = metrics
-        self.keeper = Keeper(engine, source, outbox, store, clock, wait, metrics, settings or KeeperSettings())
+        self.keeper = Keeper(
+            engine, source, outbox, store, clock, wait, metrics, settings or KeeperSettings(), decisions
+        )
+        self._decisions = decisions
         retry = Retry(self._giving_up, clock, chance, wait=wait)
         self.publishers = [
             Publisher(sink, outbox, retry, self._still_ours, self._room.set, clock, metrics) for sink in sinks
@@ -92,7 +100,12 @@ class Service:
         async with asyncio.TaskGroup() as group:
             keeping = group.create_task(self.keeper.run(ended))
             publishing = [group.create_task(publisher.run()) for publisher in self.publishers]
+            deciding = group.create_task(self._decisions.run(self, stop)) if self._decisions is not None else None
             await self._source.run(self, stop)
+            if deciding is not None:
+                # A source that ends by itself ends the run; nothing more is decided by anybody.
+                stop.set()
+                await deciding
             await self._decide()
             ended.set()
             self.keeper.hurry()
@@ -125,6 +138,14 @@ class Service:
     def end(self, shard: ShardId) -> None:
         """Note the end of a shard; see ``ports.Intake``."""
         self.engine.end(shard, self._clock.now())
+
+    def decide_on(self, decision: Decision, baseline: Baseline | None) -> None:
+        """Let an operator's decision take effect; see ``ports.DecisionIntake``."""
+        self._collect(self.engine.decide_on(decision, baseline))
+
+    def reject(self, letter: DeadLetter) -> None:
+        """Keep what is no decision; see ``ports.DecisionIntake``."""
+        self._collect([Reject(letter)])
 
     async def settle(self) -> None:
         """Decide in slices, and wait for room; see ``ports.Intake``."""
@@ -160,4 +181,5 @@ class Service:
         if self._outbox.is_full:
             sinks.append("the outbox is full: reading waits")
         state = [self.keeper.trouble] if self.keeper.trouble else []
-        return {"source": list(self._source.troubles()), "state": state, "sinks": sinks}
+        reading = [*self._source.troubles(), *(self._decisions.troubles() if self._decisions is not None else ())]
+        return {"source": reading, "state": state, "sinks": sinks}

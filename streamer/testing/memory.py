@@ -9,6 +9,7 @@ from streamer.core.types import (
     Action,
     Batch,
     DeadLetter,
+    DecisionDocument,
     EndpointDocument,
     FeatureDocument,
     Incident,
@@ -115,7 +116,7 @@ class MemorySink:
     name = "memory"
 
     def __init__(self) -> None:
-        self.documents: dict[str, FeatureDocument | EndpointDocument | Incident] = {}
+        self.documents: dict[str, FeatureDocument | EndpointDocument | Incident | DecisionDocument] = {}
         self.notifications: dict[str, Notify] = {}
         self.letters: dict[str, DeadLetter] = {}
         self.requests: dict[str, RetrainingRequest] = {}

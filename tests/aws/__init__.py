@@ -5,24 +5,36 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
+from threading import Thread
 from typing import Any
 from uuid import uuid4
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
-from moto.server import ThreadedMotoServer
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
 
 REGION = "eu-central-1"
+
+
+class Answering(MotoRequestHandler):
+    """Moto's, with one ``Server`` header: in asyncio's debug mode the client refuses an answer with two."""
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        self.log_request(code)
+        self.send_response_only(code, message)
+        self.send_header("Date", self.date_time_string())
 
 
 @cache
 def endpoint() -> str:
     """Where every emulated service answers, for ``endpoint_url``; state is kept until the process ends."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    atexit.register(server.stop)
-    return "http://{}:{}".format(*server.get_host_and_port())
+    app = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Answering)
+    Thread(target=server.serve_forever, daemon=True).start()
+    atexit.register(server.shutdown)
+    return f"http://127.0.0.1:{server.port}"
 
 
 @cache

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import numpy as np
 import pytest
 
@@ -17,6 +18,7 @@ from streamer.core.statistics import FeatureStatistics, statistics_of
 from streamer.core.types import (
     AlertState,
     Cause,
+    Contribution,
     DeadLetter,
     Document,
     FeatureDocument,
@@ -24,8 +26,11 @@ from streamer.core.types import (
     Incident,
     Key,
     Notify,
+    RetrainingReason,
+    RetrainingRequest,
     Severity,
     State,
+    TimeRange,
 )
 from streamer.core.windows import WindowCounts
 from tests.strategies import START, baseline, category, number
@@ -64,6 +69,23 @@ def incident() -> Incident:
     )
 
 
+def contribution(number: int) -> Contribution:
+    return Contribution(
+        feature=f"f{number}",
+        variant="v",
+        model_version="1",
+        rule="psi",
+        since=of_feature(0).window_start,
+        live=1.0,
+        expected=0.0,
+        size=1.0,
+        unit="psi",
+        weight=1.0,
+        rows=200,
+        words="w",
+    )
+
+
 DOCUMENTS: list[Document] = [
     of_feature(0),
     of_feature(1),
@@ -88,6 +110,39 @@ def test_every_document_is_one_line_and_keeps_to_the_published_schema(document: 
 def test_a_notification_keeps_to_the_published_schema() -> None:
     text = encode_notification(Notify("n", incident(), "firing"))
     jsonschema.Draft202012Validator(json_schema()).validate(json.loads(text))
+
+
+@pytest.mark.parametrize("most_bytes", [10_000, 2_000, 900, 1])
+def test_a_notification_lists_the_heaviest_that_fit_and_says_how_many_it_leaves_out(most_bytes: int) -> None:
+    about = msgspec.structs.replace(incident(), contributions=tuple(map(contribution, range(100))))
+    text = encode_notification(Notify("n", about, "firing"), most_bytes)
+    told = json.loads(text)
+    listed = [c["feature"] for c in told["incident"]["contributions"]]
+    assert listed == [f"f{i}" for i in range(100 - told["contributions_left_out"])]
+    assert len(text) <= most_bytes or listed == []
+    jsonschema.Draft202012Validator(json_schema()).validate(told)
+
+
+def test_a_notification_that_fits_is_the_same_as_without_a_bound() -> None:
+    notify = Notify("n", msgspec.structs.replace(incident(), contributions=(contribution(1),)), "firing")
+    assert encode_notification(notify, 10_000) == encode_notification(notify)
+
+
+def test_a_retraining_request_keeps_to_the_published_schema() -> None:
+    at = of_feature(0).window_end
+    request = RetrainingRequest(
+        id="r",
+        endpoint="e",
+        variant="v",
+        model_version="1",
+        baseline="b",
+        reason=RetrainingReason.SCHEDULE,
+        words="w",
+        requested=at,
+        new=TimeRange(at, at),
+        leave_out=(TimeRange(at, at),),
+    )
+    jsonschema.Draft202012Validator(json_schema()).validate(json.loads(encode(request)))
 
 
 def test_the_schema_refuses_what_is_no_document() -> None:

@@ -41,6 +41,7 @@ CORE_STANDARD = {
     "hashlib",
     "heapq",
     "io",  # csv.reader over text in memory
+    "zlib",  # bytes in memory
     "itertools",
     "json",
     "math",
