@@ -232,4 +232,7 @@ def restored(
     except msgspec.MsgspecError as error:
         raise StateError(f"the state's chunk {SERVICE!r} can't be read") from error
     engine = Engine.restore(settings, baselines, loaded.chunks)
+    for name, endpoint in engine.endpoints.items():
+        for words in endpoint.restarted:
+            _log.warning("configuration changed", endpoint=name, effect=words)
     return engine, Outbox.restore(sinks, loaded.chunks, own.next_segment, outbox_bytes)

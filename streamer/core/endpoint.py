@@ -72,6 +72,8 @@ class Endpoint:
         Records that could not be read, by start of window.
     closed_at : int
         End of the last window closed; 0 before.
+    restarted : tuple of str
+        In words, what begins anew since a restart because the configuration changed.
     volumes : dict of str to VolumeHistory
         Traffic of the past weeks by variant: versions of a variant share its traffic.
     since_at : int or None
@@ -88,6 +90,7 @@ class Endpoint:
         self.tracks = Tracks(settings, baselines or {})
         self.invalid: dict[int, int] = {}
         self.closed_at = 0
+        self.restarted: tuple[str, ...] = ()
         self.volumes: dict[str, VolumeHistory] = {}
         self.since_at: int | None = None
         self.book = AlertBook(name, settings.alerts)

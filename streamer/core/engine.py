@@ -19,15 +19,14 @@ from streamer.core.fold import Refusal, Sequenced, fold, fold_raw, sequence
 from streamer.core.freezing import ENDPOINT, STREAM, Freezing
 from streamer.core.letters import letter_of
 from streamer.core.schema import Side
-from streamer.core.settings import EndpointSettings, EngineSettings
+from streamer.core.settings import EngineSettings
 from streamer.core.snapshot import StreamState, freeze_stream, thaw_endpoint, thaw_stream
 from streamer.core.totals import Totals, add_reason
 from streamer.core.track import Track
 from streamer.core.types import Action, Batch, DeadLetter, Key, Reject
+from streamer.core.watched import DEFAULT_VARIANT, Watched
 from streamer.core.watermarks import BEGINNING, END, Lateness, Watermarks
 
-# The variant SageMaker makes when nobody names one.
-DEFAULT_VARIANT = "AllTraffic"
 # So many decisions are remembered by id.
 _DECISIONS = 256
 
@@ -48,18 +47,19 @@ class Engine:
         Every record read, under one heading.
     watermarks : Watermarks
         How far event time has come.
+    watched : Watched
+        Who is watched, and how.
     endpoints : dict of str to Endpoint
         Those seen so far.
     """
 
     def __init__(self, settings: EngineSettings, baselines: Mapping[tuple[str, str], Baseline]) -> None:
         self.settings = settings
-        self.baselines = dict(baselines)
+        self.watched = Watched(settings, baselines)
         self.totals = Totals()
         self.watermarks = Watermarks(settings.out_of_orderness_seconds, settings.idle_seconds)
         self.endpoints: dict[str, Endpoint] = {}
-        self._configured = {e.name: e for e in settings.endpoints}
-        self._decoder = BatchDecoder(settings.limits, self._default_names(), self._key_of)
+        self._decoder = BatchDecoder(settings.limits, self.watched.default_names, self._key_of)
         # When each endpoint must be looked at next: most batches are done without a look at most.
         self._wakes: list[tuple[int, str]] = []
         self._wake_at: dict[str, int] = {}
@@ -70,12 +70,8 @@ class Engine:
         self._freezing: Freezing | None = None
         self._decided: list[str] = []
 
-    def _default_names(self) -> Names:
-        only = self.settings.endpoints[0].name if len(self.settings.endpoints) == 1 else ""
-        return Names(self.settings.endpoint or only, self.settings.variant)
-
     def _key_of(self, names: Names, event_at: int) -> Key | None:
-        settings = self._settings_of(names.endpoint)
+        settings = self.watched.settings_of(names.endpoint)
         if settings is None:
             return None
         version = names.version
@@ -85,25 +81,16 @@ class Engine:
             version = next((v.id for v in reversed(versions) if v.from_at <= event_at), "")
         return Key(names.endpoint, names.variant or DEFAULT_VARIANT, version)
 
-    def _settings_of(self, name: str) -> EndpointSettings | None:
-        found = self._configured.get(name)
-        if found is not None:
-            return found
-        return self.settings.unknown if self.settings.learn_unknown else None
-
     def _endpoint(self, name: str) -> Endpoint | None:
         endpoint = self.endpoints.get(name)
         if endpoint is None:
-            settings = self._settings_of(name)
+            settings = self.watched.settings_of(name)
             full = len(self.endpoints) >= self.settings.max_endpoints
-            if settings is None or (full and name not in self._configured):
+            if settings is None or (full and not self.watched.is_configured(name)):
                 return None
-            endpoint = self.endpoints[name] = Endpoint(name, settings, self._baselines_of(name))
+            endpoint = self.endpoints[name] = Endpoint(name, settings, self.watched.baselines_of(name))
         self._before_change(name)
         return endpoint
-
-    def _baselines_of(self, name: str) -> dict[str, Baseline]:
-        return {version: b for (endpoint, version), b in self.baselines.items() if endpoint == name}
 
     def begin(self, shard: str, parents: Sequence[str] = ()) -> None:
         """Note that a shard will be read: until its first record it holds every pane open.
@@ -226,7 +213,7 @@ class Engine:
         self._wake(endpoint.name, endpoint.next_close_at())
 
     def _configured_endpoint(self, name: str) -> Endpoint | None:
-        return self._endpoint(name) if name in self._configured else None
+        return self._endpoint(name) if self.watched.is_configured(name) else None
 
     def _count_refusal(
         self,
@@ -356,7 +343,7 @@ class Engine:
         Raises
         ------
         StateError
-            A chunk is torn, foreign, or was written under another baseline.
+            A chunk is torn or foreign.
         """
         if STREAM not in chunks:
             raise StateError(f"the state lacks the chunk {STREAM!r}")
@@ -366,9 +353,11 @@ class Engine:
         engine.watermarks.restore(stream.watermarks)
         engine._decided = stream.decided
         for name in sorted(chunk.removeprefix(ENDPOINT) for chunk in chunks if chunk.startswith(ENDPOINT)):
-            how, given = engine._settings_of(name) or settings.unknown, engine._baselines_of(name)
-            engine.endpoints[name] = thaw_endpoint(chunks[ENDPOINT + name], how, settings.limits, given)
+            how, given = engine.watched.settings_of(name) or settings.unknown, engine.watched.baselines_of(name)
+            endpoint = engine.endpoints[name] = thaw_endpoint(chunks[ENDPOINT + name], how, settings.limits, given)
             engine._wake(name, BEGINNING)
+            if endpoint.restarted:
+                engine.change([name])
         return engine
 
     def finish(self) -> list[Action]:

@@ -9,6 +9,7 @@ from typing import Final, cast
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from streamer.core.alerts import AlertBook, AlertBookState
@@ -16,13 +17,14 @@ from streamer.core.baseline.model import Baseline
 from streamer.core.blob import pack, unpack
 from streamer.core.endpoint import Endpoint
 from streamer.core.errors import StateError
+from streamer.core.eventtime import as_text, start_of
 from streamer.core.layout import Layout
 from streamer.core.panes import Pane
 from streamer.core.profile import Profile
 from streamer.core.rawrows import RawRow
 from streamer.core.retraining import RetrainingState
 from streamer.core.rules.history import VolumeHistory, VolumeState
-from streamer.core.settings import EndpointSettings, Limits
+from streamer.core.settings import EndpointSettings, Limits, Spans
 from streamer.core.totals import Totals
 from streamer.core.tracks import AddedVersion, Generation
 from streamer.core.types import Key
@@ -76,6 +78,7 @@ class _Endpoint(msgspec.Struct, frozen=True):
     since_at: int | None
     book: AlertBookState
     retraining: RetrainingState
+    spans: Spans
     added: list[AddedVersion] = []
     accepted: list[int] = []
 
@@ -111,6 +114,7 @@ def freeze_endpoint(endpoint: Endpoint) -> bytes:
         since_at=endpoint.since_at,
         book=endpoint.book.to_state(),
         retraining=endpoint.retraining.state,
+        spans=endpoint.settings.spans,
         added=endpoint.tracks.added,
         accepted=endpoint.tracks.accepted,
     )
@@ -174,30 +178,56 @@ def thaw_endpoint(
     baselines : mapping of str to Baseline
         Those given, by version; ``""`` for the others.
 
+    Where the configuration has other spans now, or a key another baseline, what was summarised is of
+    no use: it is watched anew from the next window on, and ``restarted`` says so. What was decided
+    stays: incidents, requests, counts of records.
+
     Raises
     ------
     StateError
-        The blob is not ours, or was written under another baseline.
+        The blob is not ours.
     """
     body, arrays = unpack(ENDPOINT_KIND, _Endpoint, data)
     endpoint = Endpoint(body.name, settings, baselines)
     for version in body.added:
         endpoint.tracks.add(version)
     endpoint.tracks.accepted = list(body.accepted)
+    endpoint.since_at = body.since_at
+    endpoint.book = AlertBook.from_state(body.book, settings.alerts)
+    endpoint.retraining.state = body.retraining
+    same_spans = replace(body.spans, lateness=settings.spans.lateness) == settings.spans
     for i, state in enumerate(body.tracks):
         key = Key(body.name, state.variant, state.version)
         given = endpoint.tracks.given(key, state.begins_at)
-        endpoint.tracks.put(_thaw_track(i, key, state, arrays, settings, limits, given))
+        baseline = given if given is not None else state.learned_baseline
+        if not same_spans:
+            endpoint.tracks.put(_anew(key, state, settings, limits, baseline, body.spans))
+            continue
+        track = _thaw_track(i, key, state, arrays, settings, limits, baseline)
+        endpoint.tracks.put(track)
+        if track.since_at != state.since_at:
+            who = f"variant {key.variant}" + (f", version {key.version}" if key.version else "")
+            endpoint.restarted += (f"{who} has another baseline: it is judged from {as_text(track.since_at)} on",)
+    if not same_spans:
+        endpoint.restarted = ("its panes or windows have another length: everything is summarised anew",)
+        return endpoint
     endpoint.invalid = dict(body.invalid)
     endpoint.closed_at = body.closed_at
     endpoint.volumes = {
         variant: VolumeHistory.from_state(state, settings.spans, settings.time_zone)
         for variant, state in body.volumes.items()
     }
-    endpoint.since_at = body.since_at
-    endpoint.book = AlertBook.from_state(body.book, settings.alerts)
-    endpoint.retraining.state = body.retraining
     return endpoint
+
+
+def _anew(
+    key: Key, state: _Track, settings: EndpointSettings, limits: Limits, baseline: Baseline | None, spans: Spans
+) -> Generation:
+    """A track of other spans: judged from the first window on that begins after all that was taken in."""
+    track = Generation(key, settings, limits, baseline, state.begins_at, state.ends_at)
+    latest = max((kept.start_at + spans.pane * 1000 for kept in state.panes), default=state.window_at or 0)
+    track.since_at = start_of(latest, settings.spans.window, settings.spans.offset) + settings.spans.window * 1000
+    return track
 
 
 def _thaw_track(
@@ -207,27 +237,31 @@ def _thaw_track(
     arrays: Arrays,
     settings: EndpointSettings,
     limits: Limits,
-    given: Baseline | None,
+    baseline: Baseline | None,
 ) -> Generation:
-    baseline = state.learned_baseline if state.learned_baseline is not None else given
-    if (baseline.id if baseline is not None else "") != state.baseline:
-        raise StateError(f"state of endpoint {key.endpoint!r} was written under another baseline")
     track = Generation(key, settings, limits, baseline, state.begins_at, state.ends_at)
+    # Profiles fit the cells of the baseline they were made with, and no other.
+    fits = state.baseline == (baseline.id if baseline is not None else "")
     track.window_at, track.active_at, track.since_at = state.window_at, state.active_at, state.since_at
     track.asleep = state.asleep
-    track.learned = list(state.learned)
+    track.learned = list(state.learned) if baseline is None else []
     for kept in state.panes:
         pane = track.panes[kept.start_at] = Pane(kept.start_at)
-        pane.records, pane.rows_in, pane.rows_out, pane.raw = kept.records, kept.rows_in, kept.rows_out, list(kept.raw)
-        if kept.profiled:
+        pane.records, pane.rows_in, pane.rows_out = kept.records, kept.rows_in, kept.rows_out
+        pane.raw = list(kept.raw) if baseline is None else []
+        if kept.profiled and fits:
             pane.profile = _thaw_profile(f"{i}/pane/{kept.start_at}", arrays, track.layout)
     for held in state.windows:
         start = held.counts.start_at
         window = track.windows[start] = Window(held.counts)
-        if held.on_time:
+        if held.on_time and fits:
             window.on_time = _thaw_profile(f"{i}/on_time/{start}", arrays, track.layout)
-        if held.late:
+        if held.late and fits:
             window.late = _thaw_profile(f"{i}/late/{start}", arrays, track.layout)
+    if not fits:
+        latest = max([*track.panes, *track.windows, state.window_at or 0])
+        spans = settings.spans
+        track.since_at = start_of(latest, spans.window, spans.offset) + spans.window * 1000
     seen = {shard_pane: _array(arrays, f"{i}/seen/{n}") for n, shard_pane in enumerate(state.seen)}
     track.duplicates.restore(cast(dict[tuple[str, int], NDArray[np.uint64]], seen))
     return track

@@ -83,11 +83,12 @@ class Watermarks:
         shard : str
             Its name.
         parents : sequence of str
-            Shards it continues, all ended: it goes on from the furthest of their watermarks.
+            Shards it continues, all ended: it goes on from the least of their watermarks, since the
+            records of a slow parent's producers now arrive in it.
         """
         if shard not in self.shards:
             known = [self._of(self.shards[parent]) for parent in parents if parent in self.shards]
-            self.shards[shard] = ShardClock(floor_at=max(known, default=BEGINNING))
+            self.shards[shard] = ShardClock(floor_at=min(known, default=BEGINNING))
 
     def observe(self, shard: str, event_at: NDArray[np.int64]) -> Lateness:
         """Take note of a batch's event times.

@@ -204,7 +204,7 @@ async def test_a_state_whose_shards_and_their_children_expired_goes_on_with_the_
         rig.kinesis.advance(10.0)
         for shard in rig.open_shards():
             rig.kinesis.split(STREAM, shard)
-        rig.kinesis.advance(2 * DAY)
+        rig.clock.move(2 * DAY)
         put = rig.put(20) + rig.put(20, "b")
         rig.renew(state)
         await rig.run(60.0)
@@ -313,6 +313,18 @@ async def test_a_stream_made_anew_under_the_same_name_is_read_from_its_beginning
         put = rig.put(5)
         await rig.run(20.0)
         assert rig.intake.payloads() == first + put
+
+
+async def test_a_shard_that_a_stream_made_anew_does_not_have_is_given_up() -> None:
+    async with rigged(2) as rig:
+        await rig.run()
+        rig.kinesis.answer("DeleteStream", orjson.dumps({"StreamName": STREAM}))
+        rig.kinesis.create_stream(STREAM, 1)
+        put = rig.put(5)
+        await rig.run(400.0)
+        assert rig.intake.payloads() == put
+        assert [shard for _, shard, _ in rig.intake.of("end")] == ["shardId-000000000001"]
+        assert rig.source.troubles() == []
 
 
 async def test_throttling_is_no_trouble_for_three_minutes_and_then_is() -> None:
@@ -452,9 +464,9 @@ async def test_a_young_shard_missing_for_a_moment_costs_nothing_although_an_old_
         put = rig.put(3)
         await rig.run()
         rig.arm(HideReshard(age_seconds=3600.0))
-        rig.arm(Missing(operation="GetRecords", calls=4))
+        rig.arm(Missing(operation="GetRecords", seconds=60.0))
         put += rig.put(3)
-        await rig.run()
+        await rig.run(120.0)
         assert rig.intake.payloads() == put
         assert [shard for _, shard, _ in rig.intake.of("end")] == [FIRST]
 

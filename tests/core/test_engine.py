@@ -4,13 +4,15 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import pytest
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamer.core.baseline.model import Baseline
 from streamer.core.documents import encode
 from streamer.core.engine import Engine
-from streamer.core.errors import Reason, StateError
+from streamer.core.errors import Reason
+from streamer.core.schema import Side
 from streamer.core.settings import EndpointSettings, EngineSettings, Rules, Spans, VersionSettings
 from streamer.core.types import (
     Action,
@@ -24,7 +26,7 @@ from streamer.core.types import (
     ShardId,
     State,
 )
-from tests.strategies import NOW, START, baseline, batch, capture
+from tests.strategies import NOW, START, baseline, batch, capture, category, number
 
 SPANS = Spans(pane=10, window=60, offset=0, lateness=30)
 RULES = Rules(minimum_rows=2, psi=0.2, mean_shift=0.5)
@@ -288,11 +290,52 @@ def test_stopped_anywhere_and_restored_it_is_as_if_never_stopped(
     assert outcome(engine, actions) == run(batches, "abc")
 
 
-def test_a_snapshot_under_another_baseline_is_refused() -> None:
+def changed(how: EngineSettings, known: dict[tuple[str, str], Baseline]) -> tuple[Engine, list[dict[str, object]]]:
+    """A run that is stopped in its second window and goes on under another configuration."""
     engine = Engine(SETTINGS, BASELINES)
-    engine.ingest(batch(record(0, "a")), NOW)
-    with pytest.raises(StateError, match="another baseline"):
-        Engine.restore(SETTINGS, {}, engine.snapshot())
+    actions = engine.ingest(batch(*(record(s, str(s)) for s in range(0, 100, 5))), NOW)
+    engine = Engine.restore(how, known, engine.snapshot())
+    actions += engine.ingest(batch(*(record(s, str(s)) for s in range(100, 250, 5)), first=20), NOW)
+    actions += engine.finish()
+    assert engine.totals.accounted == engine.totals.records == 50
+    return engine, [json.loads(text) for text in outcome(engine, actions).documents.values()]
+
+
+def test_another_baseline_is_judged_by_from_the_next_window_on_and_no_record_is_lost() -> None:
+    other = baseline(number("x"), number("y"), category("k", "abcd"), number("score", Side.OUTPUT))
+    engine, found = changed(SETTINGS, {("known", ""): other})
+    windows = endpoint_windows(found)
+    assert [d["records"] for d in windows] == [12, 12, 12, 12, 2]
+    assert [d["baseline"] for d in windows] == [baseline().id, "", other.id, other.id, other.id]
+    assert windows[1]["state"] == State.LEARNING
+    (said,) = engine.endpoints["known"].restarted
+    assert said == "variant AllTraffic has another baseline: it is judged from 2026-01-05T09:02:00Z on"
+    assert engine.endpoints["known"].tracks.values()[0].since_at == START + 120_000
+
+
+def test_a_baseline_taken_away_is_learned_anew() -> None:
+    engine, found = changed(SETTINGS, {})
+    assert [d["records"] for d in endpoint_windows(found)] == [12, 12, 12, 12, 2]
+    assert len(engine.endpoints["known"].restarted) == 1
+
+
+def test_other_spans_begin_anew_and_say_so() -> None:
+    longer = msgspec.structs.replace(KNOWN, spans=Spans(pane=20, window=120, offset=0, lateness=30))
+    how = msgspec.structs.replace(SETTINGS, endpoints=(longer, LEARNED))
+    engine, found = changed(how, BASELINES)
+    assert engine.endpoints["known"].restarted == (
+        "its panes or windows have another length: everything is summarised anew",
+    )
+    judged = [d for d in endpoint_windows(found) if d["baseline"] and str(d["window_end"]) > "2026-01-05T09:02:00Z"]
+    assert {str(d["window_start"]) for d in judged} == {"2026-01-05T09:02:00Z", "2026-01-05T09:04:00Z"}
+
+
+def test_other_rules_and_lateness_restart_nothing() -> None:
+    stricter = msgspec.structs.replace(KNOWN, rules=Rules(), spans=msgspec.structs.replace(SPANS, lateness=10))
+    how = msgspec.structs.replace(SETTINGS, endpoints=(stricter, LEARNED))
+    engine, found = changed(how, BASELINES)
+    assert engine.endpoints["known"].restarted == ()
+    assert all(d["baseline"] for d in endpoint_windows(found))
 
 
 def test_a_snapshot_taken_in_slices_shows_the_moment_it_began() -> None:

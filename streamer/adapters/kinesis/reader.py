@@ -26,6 +26,8 @@ _LOG: Final = structlog.get_logger()
 _LEAST_RETENTION_MILLISECONDS: Final = 86_400_000
 # Answers that contradict themselves, and shards said not to be there, are asked about again so often.
 _DOUBTS: Final = 3
+# Without its being old, a shard is given up after this: another stream may have its stream's name.
+_ABSENT_SECONDS: Final = 300.0
 _OLDEST: Final = Start(None)
 
 
@@ -136,6 +138,7 @@ class ShardReader:
         self._behind_seconds = 0.0
         self._contradictions = 0
         self._absences = 0
+        self._absent_since = 0.0
 
     def lag_seconds(self) -> float:
         """How far it is behind: what the service said, and for how long its turn is overdue."""
@@ -190,10 +193,8 @@ class ShardReader:
         except Absent as error:
             # The stream, or only this shard of it, or neither any more.
             self._iterator = None
-            if await self._stream.confirm(shard.id) is None:
-                self._absences += 1
-                if self._absences >= _DOUBTS:
-                    return None
+            if await self._stream.confirm(shard.id) is None and self._is_surely_gone():
+                return None
             raise Unavailable(str(error)) from error
         except Refused as error:
             self._iterator = None
@@ -201,6 +202,17 @@ class ShardReader:
         self.read_at = parts.clock.now()
         self._absences = 0
         return answer
+
+    def _is_surely_gone(self) -> bool:
+        """Whether a shard that was not found, and is not listed, has expired; an old listing shows no young one."""
+        self._absences += 1
+        now = self._parts.clock.monotonic()
+        if self._absences == 1:
+            self._absent_since = now
+        complete_at = self.shard.complete_until_at
+        if complete_at is not None and self._parts.clock.now() - complete_at >= _LEAST_RETENTION_MILLISECONDS:
+            return self._absences >= _DOUBTS
+        return now - self._absent_since >= _ABSENT_SECONDS
 
     async def _locate(self) -> str:
         calls, shard = self._parts.calls, self.shard

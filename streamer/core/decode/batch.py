@@ -16,6 +16,9 @@ from streamer.core.types import Batch, Key
 
 # Most records of a poll share their second, so its text is parsed once.
 _TIMES_KEPT = 4_096
+# A partition key names an endpoint; where keys are random ones the cache is of no use and stays small.
+_KEYS_KEPT = 4_096
+_LONGEST_KEY = 256
 # No spelling of a time is longer; padding would only fill the memory of times.
 _TIME_CHARACTERS = 64
 
@@ -105,6 +108,7 @@ class BatchDecoder:
         self.default = default
         self.key_of = key_of
         self._times: dict[str, int] = {}
+        self._by_key: dict[tuple[str, Names], Names] = {}
 
     def decode(self, batch: Batch, now: int) -> Decoded:
         """Read a batch.
@@ -133,7 +137,7 @@ class BatchDecoder:
         for i, payload in enumerate(batch.payloads):
             names = by_path
             if partition_keys:
-                names = first_known(names_in_partition_key(partition_keys[i]), by_path)
+                names = self._named(partition_keys[i], by_path)
             try:
                 envelope = read_envelope(payload, self.limits.record_bytes)
                 if envelope.endpoint or envelope.variant or envelope.modelVersion:
@@ -167,6 +171,17 @@ class BatchDecoder:
                 group.ids.append(f"{batch.shard}\0{batch.positions[i]}".encode("utf-8", "surrogatepass"))
         captures = {key: _captures(group) for key, group in groups.items()}
         return Decoded(captures, rejected, ignored, np.array(times, np.int64))
+
+    def _named(self, partition_key: str, by_path: Names) -> Names:
+        asked = (partition_key, by_path)
+        names = self._by_key.get(asked)
+        if names is None:
+            names = first_known(names_in_partition_key(partition_key), by_path)
+            if len(partition_key) <= _LONGEST_KEY:
+                if len(self._by_key) >= _KEYS_KEPT:
+                    self._by_key.clear()
+                self._by_key[asked] = names
+        return names
 
     def _event_at(self, envelope: Envelope, latest: int) -> int:
         metadata = envelope.eventMetadata

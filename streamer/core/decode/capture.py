@@ -6,6 +6,7 @@ Developer Guide, "Data capture for real-time endpoint"); the envelope is ours.
 
 import msgspec
 
+from streamer.core.decode.unwrap import unwrap
 from streamer.core.errors import InvalidRecord, Reason
 
 
@@ -78,6 +79,8 @@ def read_envelope(payload: bytes, record_bytes: int) -> Envelope:
     except msgspec.ValidationError as error:
         raise InvalidRecord(_why_not(payload)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        # A source unwraps what it can: one that is still wrapped says why it could not be.
+        unwrap(payload)
         raise InvalidRecord(Reason.NOT_JSON) from error
     except RecursionError as error:
         raise InvalidRecord(Reason.TOO_DEEP) from error
