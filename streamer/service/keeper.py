@@ -142,6 +142,18 @@ class Keeper:
     def _backoff(self) -> float:
         return min(self._settings.urgent_seconds * 2.0**self._failures, _SLOWEST_RETRY_SECONDS)
 
+    async def save_at_last(self) -> None:
+        """Save what there is, however often it takes.
+
+        Raises
+        ------
+        LeaseLost, StateError
+            As ``run``.
+        """
+        never = asyncio.Event()
+        while not await self.save():
+            await self._wait(never, self._backoff())
+
     async def save(self) -> bool:
         """Take one snapshot now; whether it could be saved.
 

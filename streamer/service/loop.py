@@ -20,6 +20,8 @@ from streamer.service.publisher import Publisher
 _SLICE: Final = 4
 # A process that was suspended for longer than this asks whether the state is still its own.
 _SURE_SECONDS: Final = 5.0
+# A drain tries a sink that takes nothing for so long; platforms kill after 30 s.
+_LAST_SECONDS: Final = 10.0
 
 
 class Service:
@@ -77,6 +79,7 @@ class Service:
         self._giving_up = asyncio.Event()
         self._room = asyncio.Event()
         self._metrics = metrics
+        self._wait = wait
         self.keeper = Keeper(
             engine, source, outbox, store, clock, wait, metrics, settings or KeeperSettings(), decisions
         )
@@ -110,14 +113,22 @@ class Service:
             ended.set()
             self.keeper.hurry()
             await keeping
-            # What was decided last must be durable before it is published; what is published may go.
-            self._giving_up.set()
-            await self.keeper.save()
+            # What was decided last must be durable before it is published. Until it is, there is no
+            # end but the deadline: a start after that reads it again.
+            await self.keeper.save_at_last()
             for publisher in self.publishers:
                 publisher.drain()
+            patience = group.create_task(self._give_up())
             for task in publishing:
                 await task
+            patience.cancel()
+            # What was published may go; what was not is published by the next start.
             await self.keeper.save()
+
+    async def _give_up(self) -> None:
+        """Let sinks that take nothing be, after a last while: the state keeps what is theirs."""
+        await self._wait(asyncio.Event(), _LAST_SECONDS)
+        self._giving_up.set()
 
     def begin(self, shard: ShardId, parents: Sequence[ShardId] = ()) -> None:
         """Announce a shard; see ``ports.Intake``."""
