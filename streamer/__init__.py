@@ -2,21 +2,25 @@
 
 ::
 
-    capture files, ─┐                                                     ┌─ adapters/sqlite
-    stdin           ├─> core/decode ─> core/fold ─> core/endpoint ────────┼─ adapters/jsonlines
-    (adapters/files)┘   (bytes to      (rows to     (panes to windows,    └─ adapters/terminal
-                         columns)       parts)       rules, alerts)
+    adapters/kinesis ─┐                                                     ┌─ adapters/sqlite
+    adapters/files  ──┼─> core/decode ─> core/fold ─> core/endpoint ────────┼─ adapters/sns, eventbridge
+    stdin ────────────┘   (bytes to      (rows to     (panes to windows,    ├─ adapters/jsonlines
+                           columns)       parts)       rules, alerts)       └─ adapters/terminal
 
-    one loop (pump) reads, folds, decides, delivers; core/ is given the time and does no I/O
+    service/ (live) and pump (files) read, fold, decide, deliver; core/ is given the time and does no I/O
 
     __main__   the command line; exit codes        commands/   one file per command
-    app        builds the parts of a run           summary     what a run comes to
-    config/    TOML and environment, checked       ports       Source, Sink, Clock
-    pump       the loop                            adapters/   one outside system each
+    app/       builds the parts of a run           summary     what a run comes to
+    config/    TOML and environment, checked       ports       Source, LiveSource, Sink, SnapshotStore, Clock …
+    pump       the loop over files                 service/    the loop for months: snapshot, then publish
+    retry      back-off, the only one              delivery    calls of a few entries, each with its own answer
+    metrics    every Prometheus series, once       watchdog    whether the loop turns
+    drain      signals and the deadline            producer/   writing captures to a stream
     log        structlog                           progress    a bar, or a line every ten seconds
-    core/      decides: pure and synchronous       testing/    fakes of the ports
-    bench/     what a record costs                 demo/       real flights through the real engine
+    core/      decides: pure and synchronous       adapters/   one outside system each
+    testing/   fakes of the ports, a Kinesis emulator
+    bench/     what a record costs                 demo/       real flights through the real parts
 
-Imports go one way: ``__main__ > commands > (demo | bench) > app > config > (pump | adapters) >
-(log | progress | summary) > ports > core``.
+Imports go one way: ``__main__ > commands > (demo | bench) > app > config > (pump | service | adapters |
+testing) > (delivery | drain | log | metrics | producer | progress | retry | summary | watchdog) > ports > core``.
 """

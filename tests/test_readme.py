@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from streamer.config.load import parse
 from streamer.core.eventtime import as_text
 from tests.strategies import START, capture
 
@@ -71,3 +72,19 @@ def test_every_other_command_in_the_readme_is_one_of_the_programs_own() -> None:
             assert program in {"make", "streamer"}, line
             if program == "streamer":
                 assert f" {words[0]} " in known, line
+
+
+def test_every_guarantee_is_linked_to_a_test_that_exists() -> None:
+    table = README.split("## Guarantees")[1].split("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) > 10
+    for row in rows:
+        links = re.findall(r"`(tests/\S+?)::(\w+)`", row)
+        assert links, row
+        for path, name in links:
+            assert re.search(rf"^(async )?def {name}\(", (ROOT / path).read_text(), re.MULTILINE), f"{path}::{name}"
+
+
+def test_the_first_configuration_of_the_service_is_valid() -> None:
+    (text,) = re.findall(r"^```toml\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    assert parse(text, {}, "README.md").source.kinesis.stream == "inference-captures"
