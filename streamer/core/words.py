@@ -43,6 +43,12 @@ def text_of(incident: Incident) -> str:
     hidden = len(incident.contributions) - _LISTED
     if hidden > 0:
         lines.append(f"- and {hidden} more")
+    if incident.verdict is not None:
+        lines.append(f"An operator's word: {incident.verdict}.")
+    if incident.acknowledged_by is not None:
+        lines.append(f"Acknowledged by {incident.acknowledged_by}: it is not repeated unless it gets graver.")
+    if incident.muted_until is not None:
+        lines.append(f"Muted until {when(incident.muted_until.timestamp())}.")
     if incident.assumes_independence:
         lines.append(INDEPENDENCE)
     return "\n".join(lines)

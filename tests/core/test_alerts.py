@@ -7,8 +7,20 @@ from hypothesis import strategies as st
 
 from streamer.core.alerts import AlertBook, AlertBookState
 from streamer.core.settings import AlertSpans
-from streamer.core.types import Action, AlertState, Cause, Finding, Incident, Index, Key, Notify, Severity, State
-from streamer.core.words import INDEPENDENCE
+from streamer.core.types import (
+    Action,
+    AlertState,
+    Cause,
+    Finding,
+    Incident,
+    Index,
+    Key,
+    Notify,
+    Severity,
+    State,
+    Verdict,
+)
+from streamer.core.words import INDEPENDENCE, text_of
 
 MINUTE = 60_000
 START = 1_767_603_600_000
@@ -260,3 +272,14 @@ def test_restored_it_goes_on_as_if_never_stopped(
     state = msgspec.json.decode(msgspec.json.encode(stopped.to_state()), type=AlertBookState)
     restored = AlertBook.from_state(state, SPANS)
     assert play(restored, after, len(before) + 1) == play(never, after, len(before) + 1)
+
+
+def test_the_text_says_what_an_operator_decided() -> None:
+    (incident,) = incidents(step(AlertBook("e", SPANS), 1, [finding(1)]))
+    noted = msgspec.structs.replace(incident, acknowledged_by="ada", muted_until=incident.changed)
+    lines = text_of(noted).splitlines()
+    assert lines[-2:] == [
+        "Acknowledged by ada: it is not repeated unless it gets graver.",
+        "Muted until 5 Jan 2026 09:01 UTC.",
+    ]
+    assert "An operator's word: false alarm." in text_of(msgspec.structs.replace(incident, verdict=Verdict.FALSE_ALARM))
