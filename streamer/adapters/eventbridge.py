@@ -49,14 +49,14 @@ class EventBridgeSink:
         either. An alert's lightest contributions are left out where it would be longer.
     call_seconds : float
         Longest time for one call.
+    name : str
+        Of this sink among those of one service.
 
     Raises
     ------
     SinkError
         The source is reserved or empty.
     """
-
-    name = "eventbridge"
 
     def __init__(
         self,
@@ -68,9 +68,11 @@ class EventBridgeSink:
         retraining: bool = True,
         most_bytes: int = 256_000,
         call_seconds: float = 30.0,
+        name: str = "eventbridge",
     ) -> None:
         if not source or source.startswith("aws."):
             raise SinkError(f"eventbridge: expected a source that does not start with 'aws.', found {source!r}")
+        self.name = name
         self._client = client
         self._bus = bus
         self._source = source

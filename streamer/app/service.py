@@ -183,7 +183,8 @@ async def _sinks(config: Config, aws: Aws) -> list[Sink]:
             if alerts is not None:
                 sinks.append(EventBridgeSink(client, alerts, retraining=False))
             if retraining is not None:
-                sinks.append(EventBridgeSink(client, retraining, alerts=False))
+                # What one sink has taken is acknowledged by name, so two must not share one.
+                sinks.append(EventBridgeSink(client, retraining, alerts=False, name="eventbridge-retraining"))
     return sinks
 
 

@@ -1,9 +1,14 @@
-"""``streamer demo``: six months of real flights in a minute."""
+"""``streamer demo``: six months of real flights in a minute, the whole way from Kinesis to SQS."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from streamer.demo.processes import Process
 
 
 def demo(
@@ -13,8 +18,15 @@ def demo(
     ] = None,
     full_year: Annotated[bool, typer.Option("--full-year", help="Until December instead of July.")] = False,
     days_per_second: Annotated[float, typer.Option(min=0, help="Days of 2013 a second; 0: no waiting.")] = 3.0,
+    keep_running: Annotated[
+        bool, typer.Option("--keep-running", help="Leave the service, its metrics and the SQLite file until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Train a model on January's flights and watch it from February on: real data, nothing prepared.
+
+    A producer puts what the model was asked and answered into Kinesis, the service reads it, and what
+    it tells through SNS and EventBridge is read from queues. AWS is emulated on this machine, with
+    credentials that are made up: yours are not read.
 
     Then the incidents found, and beside them what happened in New York on those days.
     """
@@ -28,50 +40,80 @@ def demo(
     require_extra()
     from streamer.adapters.clock import SystemClock
     from streamer.adapters.terminal import TerminalSink
-    from streamer.app.replay import Replay
-    from streamer.config.load import load
+    from streamer.demo.live import Live, write_received
     from streamer.demo.pace import Pace
-    from streamer.demo.preparation import prepare
-    from streamer.demo.story import Incidents, told
+    from streamer.demo.preparation import make_anew, prepare
+    from streamer.demo.stage import DRAINING_SECONDS, emulated_aws, running_service
+    from streamer.demo.story import Incidents, RetrainingLines, told
     from streamer.progress import progress
 
-    live, console = Console(stderr=True), Console()
-    made = prepare(out, records, full_year=full_year, say=lambda text: live.print(f"· {text}", highlight=False))
-    incidents = Incidents()
-    pace = Pace(days_per_second * 86_400, SystemClock(), asyncio.sleep)
-    # The demo's own configuration is not to be changed by what is set for another one.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("STREAMER_")}
-    run = Replay(
-        load(made.configuration, environment),
-        [str(made.captures)],
-        made.out,
-        sinks=(TerminalSink(live), incidents, pace),
-    )
-    with progress("watching", run.total_bytes, console=live) as shown:
+    screen, console = Console(stderr=True), Console()
 
-        def on_batch(replay: Replay) -> None:
-            shown.set(replay.bytes_read)
-            shown.note(replay.note())
+    def say(text: str) -> None:
+        screen.print(f"· {text}", highlight=False)
 
-        try:
-            summary = asyncio.run(run.run(on_batch))
-        except KeyboardInterrupt as error:
-            typer.echo("streamer: interrupted", err=True)
-            raise typer.Exit(130) from error
-    told(incidents.fired, made.first, made.last, console)
-    read = summary.records
-    console.print(
-        f"{read.read:,} records with {made.written.rows:,} flights, every one accounted for: "
-        f"{read.accepted:,} accepted, {read.invalid:,} invalid, {read.duplicate:,} duplicate, "
-        f"{read.late_revised + read.late_dropped:,} late.",
-        highlight=False,
-    )
-    places = {
-        "window documents": made.sqlite,
-        "alerts": made.out / "alerts.jsonl",
-        "all results": made.out,
-        "configuration": made.configuration,
-        "baseline": made.configuration.parent / "baseline",
-    }
-    for name, path in places.items():
-        console.print(f"{name:>17}: {path}", highlight=False, markup=False, soft_wrap=True)
+    incidents, clock = Incidents(), SystemClock()
+    try:
+        make_anew(out)
+        with emulated_aws(out, os.environ, days_per_second) as aws:
+            made = prepare(out, records, full_year=full_year, say=say)
+            say("starting the service on emulated Kinesis, SNS, SQS and EventBridge")
+            with running_service(made, aws, os.environ) as (service, cloud):
+                say(f"/metrics: {service.url}/metrics")
+                with progress("watching", made.records, console=screen) as shown:
+                    live = Live(
+                        cloud,
+                        service,
+                        [service, *aws],
+                        Pace(days_per_second * 86_400, clock),
+                        clock,
+                        (TerminalSink(screen), RetrainingLines(screen), incidents),
+                        shown,
+                    )
+                    asyncio.run(live.run(made.folders, made.judged_until_at, published=keep_running))
+                if not keep_running:
+                    say("stopping the service: it publishes what it has decided, and ends")
+                    service.drain(DRAINING_SECONDS)
+                    asyncio.run(live.take())
+                alerts, requests = write_received(live.received, made.out)
+                told(incidents.fired, made.first, made.last, console)
+                console.print(f"{live.sentence()}\n{live.gauges.sentence()}", highlight=False)
+                if made.judged_until_at is None:
+                    console.print(
+                        f"{made.last:%d %B} stays open, as nothing came after it, and is not judged.", highlight=False
+                    )
+                places = {
+                    "window documents": made.sqlite,
+                    "alerts": alerts,
+                    "retraining": requests,
+                    "captures": made.captures,
+                    "configuration": made.configuration,
+                    "baseline": made.baseline,
+                    "service's log": made.service_log,
+                }
+                for name, path in places.items():
+                    console.print(f"{name:>17}: {path}", highlight=False, markup=False, soft_wrap=True)
+                if keep_running:
+                    _keep(service, console)
+    except KeyboardInterrupt as error:
+        typer.echo("streamer: interrupted", err=True)
+        raise typer.Exit(130) from error
+
+
+def _keep(service: "Process", console: "Console") -> None:
+    """Leave everything running until Ctrl-C, or until the service ends by itself."""
+    import asyncio
+
+    from streamer.drain import on_stop_signal
+    from streamer.retry import stop_or_timeout
+
+    async def wait() -> None:
+        stop = asyncio.Event()
+        with on_stop_signal(stop.set):
+            for path in ("metrics", "healthz", "readyz"):
+                console.print(f"{path:>17}: {service.url}/{path}", highlight=False, markup=False, soft_wrap=True)
+            console.print("The service goes on until Ctrl-C.", highlight=False)
+            while not await stop_or_timeout(stop, 1.0):
+                service.check()
+
+    asyncio.run(wait())

@@ -62,7 +62,7 @@ class RulesConfig(Table):
         default=0.1, gt=0, le=100, description="Least relative change of traffic worth an alert"
     )
     volume_deviations: float = Field(
-        default=6.0,
+        default=5.0,
         gt=0,
         le=100,
         allow_inf_nan=False,

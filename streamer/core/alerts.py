@@ -128,7 +128,7 @@ class AlertBook:
         at : int
             That time; never less than before.
         findings : iterable of Finding
-            Of all variants and versions; only broken ones count.
+            Of all variants and versions: broken ones make an incident, unproven ones keep it from healing.
         judged : collection of Cause
             Causes there was enough data to judge.
         assumes_independence : bool
@@ -140,9 +140,14 @@ class AlertBook:
             Each changed incident to index, and whom to tell.
         """
         broken: dict[Cause, list[Finding]] = {}
+        doubted: set[Cause] = set()
         for finding in findings:
             if finding.state is State.BROKEN:
                 broken.setdefault(finding.cause, []).append(finding)
+            elif finding.state is State.NOT_ENOUGH:
+                # As large as trouble is, and not proven: no trouble yet, and no end of one either.
+                doubted.add(finding.cause)
+        judged = frozenset(judged) - doubted
         self._mutes = [mute for mute in self._mutes if mute.until_at > at]
         actions: list[Action] = []
         for cause in Cause:

@@ -14,7 +14,7 @@ from streamer.core.baseline.model import Baseline
 from streamer.core.documents import endpoint_document, feature_document
 from streamer.core.eventtime import as_datetime, start_of
 from streamer.core.retraining import RetrainingBook, Serving
-from streamer.core.rules.history import VolumeHistory
+from streamer.core.rules.history import Expectation, VolumeHistory
 from streamer.core.rules.judge import Judgement, gravest, judge
 from streamer.core.rules.silence import silence
 from streamer.core.rules.unreadable import unreadable
@@ -93,7 +93,7 @@ class Endpoint:
         self.restarted: tuple[str, ...] = ()
         self.volumes: dict[str, VolumeHistory] = {}
         self.since_at: int | None = None
-        self.book = AlertBook(name, settings.alerts)
+        self.book = AlertBook(name, settings.lasting)
         self.retraining = RetrainingBook(name, settings.retraining)
         self._window = settings.spans.window * 1000
         self._pane = settings.spans.pane * 1000
@@ -195,10 +195,23 @@ class Endpoint:
             # Records that came and could not be read are no change of traffic.
             if rules.volume and past is not None and not explained:
                 judged.add(Cause.VOLUME)
-                findings.append(volume(key, rules, start_at, end_at, rows, past))
+                findings += self._judge_volume(key, end_at, rows, past, history)
             if arrived:
                 judged.add(Cause.SILENCE)
         return [f for f in findings if f is not None], judged
+
+    def _judge_volume(
+        self, key: Key, end_at: int, rows: int, past: Expectation, history: VolumeHistory
+    ) -> list[Finding | None]:
+        """Ask about a window's rows, and where it alone proves nothing, about the last hour's."""
+        rules = self.settings.rules
+        alone = volume(key, rules, end_at - self._window, end_at, rows, past)
+        lately = history.expected_lately()
+        if lately is None or (alone is not None and alone.state is State.BROKEN):
+            return [alone]
+        together = volume(key, rules, end_at - 3_600_000, end_at, *lately, of=" in the last hour")
+        broken = together is not None and together.state is State.BROKEN
+        return [together if broken else alone]
 
     def _history(self, variant: str, due: list[Due]) -> VolumeHistory:
         history = self.volumes.get(variant)

@@ -72,7 +72,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     volume_change : float
         Least relative change of traffic that is worth an alert (0.1 = 10 %).
     volume_deviations : float
-        Robust standard deviations of the log ratio to the past weeks that count as significant.
+        Deviations of the past weeks' own scatter that count as significant.
     unreadable_share : float
         Share of records that can't be read which is worth an alert.
     silence_windows : int
@@ -97,7 +97,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     missing_points: float = 0.05
     wild_rows: int = 5
     volume_change: float = 0.1
-    volume_deviations: float = 6.0
+    volume_deviations: float = 5.0
     unreadable_share: float = 0.05
     silence_windows: int = 3
     psi: float | None = None
@@ -190,6 +190,14 @@ class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
     json_path: str = ""
     time_zone: str = "UTC"
     versions: tuple[VersionSettings, ...] = ()
+
+    @property
+    def lasting(self) -> AlertSpans:
+        """The alerts' durations, long enough for the windows.
+
+        A window without trouble is no end of it: two are waited for at least.
+        """
+        return msgspec.structs.replace(self.alerts, keep_firing=max(self.alerts.keep_firing, 2 * self.spans.window))
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """What an operator would write to watch the demo's endpoint, and the names in it."""
 
 import json
-from typing import Final
+from typing import Final, NamedTuple
 
 ENDPOINT: Final = "flight-delay"
 VARIANT: Final = "AllTraffic"
@@ -30,8 +30,56 @@ repeat = 0                       # told once
 sqlite = {sqlite}
 """
 
+_SERVICE: Final = """
+[source.kinesis]
+stream = {stream}
+start = "trim_horizon"           # whatever is in the stream already
+endpoint_url = {kinesis}         # AWS is emulated here; leave all of these out for the real one
 
-def configuration_text(baseline: str, sqlite: str) -> str:
+[aws]
+region = {region}
+
+[alerts.sns]
+topic_arn = {topic_arn}
+endpoint_url = {others}
+
+[retraining.eventbridge]
+bus = {bus}
+every = "28 d"                   # a schedule; drift would ask, too, where a threshold on it is set
+endpoint_url = {others}
+
+[state]
+directory = {state}
+interval = "2 s"                 # months go by in a minute
+
+[http]
+port = 0                         # any that is free
+"""
+
+
+class ServiceText(NamedTuple):
+    """What the running service needs besides.
+
+    Attributes
+    ----------
+    stream, region, topic_arn, bus : str
+        Names of what there is on AWS.
+    kinesis, others : str
+        Addresses of Kinesis, and of SNS and EventBridge.
+    state : str
+        Folder of the state, relative to the configuration's own.
+    """
+
+    stream: str
+    region: str
+    topic_arn: str
+    bus: str
+    kinesis: str
+    others: str
+    state: str
+
+
+def configuration_text(baseline: str, sqlite: str, service: ServiceText | None = None) -> str:
     """Text of the demo's configuration file.
 
     Parameters
@@ -40,11 +88,16 @@ def configuration_text(baseline: str, sqlite: str) -> str:
         Folder of the baseline, relative to the configuration's own.
     sqlite : str
         File of the index, relative to the same.
+    service : ServiceText, optional
+        For ``streamer run``; ``streamer replay`` needs none of it.
     """
     # Every JSON string is a TOML string.
-    return _TEXT.format(
+    watched = _TEXT.format(
         endpoint=json.dumps(ENDPOINT),
         baseline=json.dumps(baseline),
         time_zone=json.dumps(TIME_ZONE),
         sqlite=json.dumps(sqlite),
     )
+    if service is None:
+        return watched
+    return watched + _SERVICE.format(**{name: json.dumps(value) for name, value in service._asdict().items()})

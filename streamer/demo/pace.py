@@ -1,52 +1,44 @@
-"""Pace: a sink that lets the wall clock pass, so that a person can watch months go by."""
+"""Pace: how far the producer may go, so that a person can watch months go by."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
-from streamer.core.types import Action, EndpointDocument, Index
 from streamer.ports import Clock
+
+# A stream of four shards takes 4,000 records a second. What a shard refuses is put again behind later ones,
+# and would be late; so whoever has fallen behind does not catch up at once.
+_RECORDS_PER_SECOND: Final = 2_800.0
 
 
 class Pace:
-    """Holds the run back to so many seconds of event time for each second of the clock.
-
-    It is the last sink, so whatever a window said is out before the next one may be read.
+    """So many seconds of event time for each second of the clock, from the first time asked about.
 
     Parameters
     ----------
     speed : float
-        Event time over wall time; 0 lets the run go as fast as it can.
+        Event time over wall time; 0: no waiting.
     clock : Clock
         How much time has passed.
-    wait : callable
-        Waits so many seconds.
+    records_per_second : float
+        Where it waits, no more than these.
     """
 
-    name = "pace"
-
-    def __init__(self, speed: float, clock: Clock, wait: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(self, speed: float, clock: Clock, records_per_second: float = _RECORDS_PER_SECOND) -> None:
         self._speed = speed
         self._clock = clock
-        self._wait = wait
-        self._began: tuple[float, float] | None = None
+        self._rate = records_per_second
+        self._began: tuple[float, int] | None = None
+        self._free_at = clock.monotonic()
 
-    async def deliver(self, actions: Sequence[Action]) -> None:
-        """Wait until the clock has come as far as the windows among these."""
-        ends = [
-            action.document.window_end.timestamp()
-            for action in actions
-            if isinstance(action, Index) and isinstance(action.document, EndpointDocument)
-        ]
-        if not ends or not self._speed:
-            return
-        now, at = self._clock.monotonic(), max(ends)
+    def ahead_seconds(self, event_at: int) -> float:
+        """How long what happened at an event time, in milliseconds since the epoch, has to wait; 0 when it is due."""
+        now = self._clock.monotonic()
         if self._began is None:
-            self._began = (now, at)
-        ahead = (at - self._began[1]) / self._speed - (now - self._began[0])
-        if ahead > 0:
-            await self._wait(ahead)
+            self._began = (now, event_at)
+        if not self._speed:
+            return 0.0
+        due = self._began[0] + (event_at - self._began[1]) / 1000 / self._speed
+        return max(due, self._free_at) - now if max(due, self._free_at) > now else 0.0
 
-    async def commit(self) -> None:
-        """Nothing is left to do."""
-
-    async def close(self) -> None:
-        """Nothing is held."""
+    def note_put(self, records: int) -> None:
+        """Note that so many records were put."""
+        self._free_at = max(self._free_at, self._clock.monotonic()) + records / self._rate

@@ -1,8 +1,9 @@
 """Preparation: everything the demo needs on disk, made as a user would make it."""
 
+import os
 import shutil
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -13,13 +14,16 @@ from streamer.core.baseline.build import BuildOptions, build
 from streamer.core.baseline.model import encode
 from streamer.core.errors import SinkError
 from streamer.demo.captures import CapturesWritten, write_captures, write_training_table
-from streamer.demo.configuration import TIME_ZONE, configuration_text
-from streamer.demo.flights import read_flights, training, watched
+from streamer.demo.configuration import TIME_ZONE, ServiceText, configuration_text
+from streamer.demo.flights import between, read_flights, training, watched
 from streamer.demo.history import service_day_of
 from streamer.demo.model import cross_validated_scores, fit, scores
 
 # Says that a directory is the demo's own, and may be made anew.
 _MARK: Final = ".streamer-demo"
+_DAY_MS: Final = 86_400_000
+# The first flights leave at five: enough that every shard gets some.
+_MORNING_MS: Final = 3 * 3_600_000
 
 
 class Prepared(NamedTuple):
@@ -27,21 +31,65 @@ class Prepared(NamedTuple):
 
     Attributes
     ----------
-    configuration, captures, out, sqlite : Path
-        The configuration file; the folder of capture files; where results go; the SQLite file.
+    configuration, baseline, captures, out, sqlite, state, service_log : Path
+        Where the configuration file goes; the folders of the baseline and of the capture files; where
+        results go; the SQLite file; the service's state and its log.
     written : CapturesWritten
         What is in the captures.
     first, last : date
         Service days they cover.
+    ends_at : int
+        End of the last day, milliseconds since the epoch.
+    morning_after : Path or None
+        Folder of the captures of the first hours after it, which close it; ``None`` where it is cut
+        short, or the last of the data.
+    records : int
+        Captures, those of the morning after included.
     """
 
     configuration: Path
+    baseline: Path
     captures: Path
     out: Path
     sqlite: Path
+    state: Path
+    service_log: Path
     written: CapturesWritten
     first: date
     last: date
+    ends_at: int
+    morning_after: Path | None
+    records: int
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Folders of capture files, in their order."""
+        return (self.captures,) if self.morning_after is None else (self.captures, self.morning_after)
+
+    @property
+    def judged_until_at(self) -> int | None:
+        """Up to where the captures let the watermark go for sure; ``None`` if the last day stays open."""
+        return None if self.morning_after is None else self.ends_at
+
+    def configure(self, service: ServiceText | None = None) -> None:
+        """Write the configuration file.
+
+        Parameters
+        ----------
+        service : ServiceText, optional
+            What the running service needs; without it, it is one to replay with.
+
+        Raises
+        ------
+        SinkError, StorageFull
+            It can't be written.
+        """
+        text = configuration_text(
+            os.path.relpath(self.baseline, self.configuration.parent),
+            os.path.relpath(self.sqlite, self.configuration.parent),
+            service,
+        )
+        write_whole(self.configuration, text.encode())
 
 
 def prepare(directory: Path, rows: int | None, *, full_year: bool, say: Callable[[str], None]) -> Prepared:
@@ -50,7 +98,7 @@ def prepare(directory: Path, rows: int | None, *, full_year: bool, say: Callable
     Parameters
     ----------
     directory : Path
-        Where to; made anew when it is a demo's own.
+        Where to; empty but for the demo's own mark.
     rows : int or None
         Flights to watch at most, from February on.
     full_year : bool
@@ -61,9 +109,8 @@ def prepare(directory: Path, rows: int | None, *, full_year: bool, say: Callable
     Raises
     ------
     SinkError, StorageFull
-        The directory is not the demo's own, or can't be written.
+        It can't be written.
     """
-    _make_anew(directory)
     say("reading the flights that left New York in 2013")
     flights = read_flights()
     january = training(flights)
@@ -77,24 +124,45 @@ def prepare(directory: Path, rows: int | None, *, full_year: bool, say: Callable
     baseline = build(lambda: table_chunks(train, "scheduled", lambda _: None), options)
     (directory / "baseline").mkdir()
     write_whole(directory / "baseline" / BASELINE_FILE, encode(baseline))
-    later = watched(flights, full_year=full_year).iloc[:rows]
+    every = watched(flights, full_year=full_year)
+    later = every.iloc[:rows]
     say(f"answering {len(later):,} flights from February on, and writing what was asked and answered as captures")
     captures = directory / "captures"
     written = write_captures(later.assign(score=scores(pipeline, later)), captures)
-    configuration = directory / "streamer.toml"
-    write_whole(configuration, configuration_text("baseline", "streamer.sqlite").encode())
+    last = service_day_of(written.last_at)
+    ends_at = int(later["service_day_at"].iloc[-1]) + _DAY_MS
+    morning = between(flights, last + timedelta(days=1), last + timedelta(days=2))
+    morning = morning[morning["scheduled_at"] < ends_at + _MORNING_MS]
+    morning_after, records = None, written.records
+    # A day that is cut short must not be judged as if nobody had flown any more.
+    if len(later) == len(every) and len(morning):
+        morning_after = directory / "morning-after"
+        records += write_captures(morning.assign(score=scores(pipeline, morning)), morning_after).records
     return Prepared(
-        configuration=configuration,
+        configuration=directory / "streamer.toml",
+        baseline=directory / "baseline",
         captures=captures,
         out=directory / "out",
         sqlite=directory / "streamer.sqlite",
+        state=directory / "state",
+        service_log=directory / "service.log",
         written=written,
         first=service_day_of(written.first_at),
-        last=service_day_of(written.last_at),
+        last=last,
+        ends_at=ends_at,
+        morning_after=morning_after,
+        records=records,
     )
 
 
-def _make_anew(directory: Path) -> None:
+def make_anew(directory: Path) -> None:
+    """Make a demo's directory, empty but for its mark.
+
+    Raises
+    ------
+    SinkError
+        It is not empty and no demo's own, or can't be written.
+    """
     try:
         if directory.exists() and any(directory.iterdir()):
             if not (directory / _MARK).exists():

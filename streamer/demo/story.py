@@ -6,12 +6,12 @@ from datetime import date
 from rich.console import Console
 from rich.table import Table
 
-from streamer.core.types import Action, AlertState, Incident, Index
+from streamer.core.types import Action, AlertState, Incident, Index, Notify, Retrain
 from streamer.demo.history import HISTORY, Comparison, Found, Happening, compare, days_of
 
 
 class Incidents:
-    """A sink that keeps the newest revision of each incident that fired."""
+    """A sink that keeps the newest revision of each incident: from the index, or from what people are told."""
 
     name = "incidents"
 
@@ -21,8 +21,12 @@ class Incidents:
     async def deliver(self, actions: Sequence[Action]) -> None:
         """Keep the incidents among these."""
         for action in actions:
-            if isinstance(action, Index) and isinstance(action.document, Incident):
-                self._newest[action.document.id] = action.document
+            match action:
+                case Index(Incident() as incident) | Notify(incident=incident):
+                    known = self._newest.get(incident.id)
+                    # Queues keep no order.
+                    if known is None or known.revision <= incident.revision:
+                        self._newest[incident.id] = incident
 
     async def commit(self) -> None:
         """Nothing is left to do."""
@@ -35,6 +39,37 @@ class Incidents:
         """Incidents that fired, by their beginning."""
         over_or_firing = (AlertState.FIRING, AlertState.RESOLVED)
         return sorted((i for i in self._newest.values() if i.state in over_or_firing), key=lambda i: (i.since, i.cause))
+
+
+class RetrainingLines:
+    """A sink that prints one line for each retraining that is asked for.
+
+    Parameters
+    ----------
+    console : Console
+        Where to.
+    """
+
+    name = "retraining lines"
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    async def deliver(self, actions: Sequence[Action]) -> None:
+        """Print the requests among these."""
+        for action in actions:
+            if isinstance(action, Retrain):
+                request = action.request
+                days = sum((spell.until - spell.since).days for spell in request.leave_out)
+                left_out = f", leaving out {days} d of bad data" if days else ""
+                line = f"{request.requested:%Y-%m-%d %H:%M}  retraining    {request.words}{left_out}"
+                self._console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+    async def commit(self) -> None:
+        """Nothing is left to do."""
+
+    async def close(self) -> None:
+        """Nothing is held."""
 
 
 def found_of(incident: Incident) -> Found:

@@ -194,3 +194,9 @@ async def test_commit_and_close_leave_the_client_to_its_owner() -> None:
     await sink.close()
     await sink.deliver([notify()])
     assert len(client.calls) == 1
+
+
+def test_two_sinks_of_one_service_are_told_apart_by_their_names() -> None:
+    alerts = EventBridgeSink(Scripted(), "alerts", retraining=False)
+    requests = EventBridgeSink(Scripted(), "requests", alerts=False, name="eventbridge-retraining")
+    assert [alerts.name, requests.name] == ["eventbridge", "eventbridge-retraining"]

@@ -1,7 +1,7 @@
 import math
 
 import msgspec
-import pytest
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +9,7 @@ from streamer.core.baseline.model import Timeline
 from streamer.core.eventtime import parse_time
 from streamer.core.rules.history import VolumeHistory, VolumeState
 from streamer.core.rules.silence import silence
+from streamer.core.rules.volume import volume
 from streamer.core.settings import Rules, Spans
 from streamer.core.types import Key, State
 from tests.strategies import START
@@ -44,17 +45,76 @@ def test_the_median_of_four_weeks_is_expected_so_one_broken_week_is_forgotten() 
     assert (expected.rows, expected.weeks) == (101.0, 4)
 
 
-def test_a_week_that_varies_more_has_a_larger_deviation() -> None:
-    calm, wild = VolumeHistory(DAYS, "UTC"), VolumeHistory(DAYS, "UTC")
-    for week in range(4):
-        filled(calm, START + week * 7 * DAY, [1000 + week] * 7, DAY)
-        filled(wild, START + week * 7 * DAY, [1000 + 300 * (week % 2)] * 7, DAY)
-    at = START + 28 * DAY
-    one, other = calm.expected(at), wild.expected(at)
-    assert one is not None
-    assert other is not None
-    assert one.deviation == 0.02
-    assert other.deviation == pytest.approx(1.4826 * 0.14 * math.sqrt(4 / 3), rel=0.2)
+def poisson(
+    rng: np.random.Generator, weeks: int, by_hour: list[float], spans: Spans, scatter: float = 0.0
+) -> VolumeHistory:
+    """Weeks of hours whose records come by chance, each hour's rate off by its own factor."""
+    history = VolumeHistory(spans, "UTC")
+    per = 3_600 // min(spans.window, 3_600)
+    for hour in range(weeks * 168):
+        rate = by_hour[hour % 24] * math.exp(scatter * rng.standard_normal()) / per
+        filled(history, START + hour * 3_600_000, rng.poisson(rate, per).tolist(), 3_600_000 // per)
+    return history
+
+
+def test_records_that_come_by_chance_have_dispersion_one_whatever_the_hour() -> None:
+    hours = Spans(pane=60, window=3_600)
+    history = poisson(np.random.default_rng(1), 4, [120.0] * 15 + [4.0] * 9, hours)
+    expected = history.expected(START + 28 * DAY)
+    assert expected is not None
+    assert 0.7 < expected.dispersion < 1.4
+
+
+def test_hours_that_are_always_empty_do_not_make_the_others_seem_calmer() -> None:
+    hours = Spans(pane=60, window=3_600)
+    history = poisson(np.random.default_rng(2), 4, [1000.0] * 15 + [0.0] * 9, hours, scatter=0.05)
+    expected = history.expected(START + 28 * DAY)
+    assert expected is not None
+    assert expected.dispersion > 2.0
+
+
+def test_stationary_traffic_raises_nothing_in_months() -> None:
+    rules = Rules()
+    for spans, by_hour in (
+        (Spans(pane=60, window=3_600), [120.0] * 15 + [4.0] * 9),
+        (MINUTES, [1500.0] * 15 + [60.0] * 9),
+    ):
+        rng = np.random.default_rng(3)
+        history = poisson(rng, 2, by_hour, spans)
+        per = 3_600 // min(spans.window, 3_600)
+        for hour in range(4 * 168):
+            for n in range(per):
+                at = START + 14 * DAY + hour * 3_600_000 + n * spans.window * 1000
+                rows = int(rng.poisson(by_hour[hour % 24] / per))
+                past = history.expected(at)
+                assert past is not None
+                history.add(at, rows, arrived=rows > 0)
+                found = volume(KEY, rules, at, at + 1, rows, past)
+                assert found is None or found.state is not State.BROKEN
+                lately = history.expected_lately()
+                if lately is not None:
+                    found = volume(KEY, rules, at, at + 1, *lately)
+                    assert found is None or found.state is not State.BROKEN
+
+
+def test_traffic_that_is_halved_is_proven_by_an_hour_where_a_window_can_not() -> None:
+    rng = np.random.default_rng(4)
+    history = poisson(rng, 3, [480.0] * 24, MINUTES)
+    told_alone, told_together = 0, 0
+    for n in range(24):
+        at = START + 21 * DAY + n * FIVE
+        rows = int(rng.poisson(20))
+        past = history.expected(at)
+        assert past is not None
+        history.add(at, rows, arrived=True)
+        alone = volume(KEY, Rules(), at, at + FIVE, rows, past)
+        told_alone += alone is not None and alone.state is State.BROKEN
+        lately = history.expected_lately()
+        assert lately is not None
+        together = volume(KEY, Rules(), at, at + FIVE, *lately)
+        told_together += together is not None and together.state is State.BROKEN
+    assert told_alone == 0
+    assert told_together >= 12
 
 
 def test_five_minute_windows_are_held_against_the_same_hour_of_the_week() -> None:
@@ -67,13 +127,13 @@ def test_five_minute_windows_are_held_against_the_same_hour_of_the_week() -> Non
     assert expected.rows == 50.0
 
 
-def test_single_windows_that_scatter_within_their_hour_widen_the_deviation() -> None:
+def test_single_windows_that_scatter_within_their_hour_widen_their_dispersion() -> None:
     history = VolumeHistory(MINUTES, "UTC")
     for week in range(4):
         filled(history, START + week * 7 * DAY, [50, 150] * 144, FIVE)
     expected = history.expected(START + 28 * DAY)
     assert expected is not None
-    assert expected.deviation > 0.5
+    assert expected.dispersion > 20.0
 
 
 def test_the_hour_of_the_week_is_local_time_across_the_change_of_clocks() -> None:

@@ -172,14 +172,14 @@ def test_a_constant_feature_has_no_shift() -> None:
     assert judged(uniform(500), Rules(mean_shift=0.1), constant).findings == ()
 
 
-PAST = Expectation(rows=1000.0, deviation=0.03, weeks=4)
+PAST = Expectation(rows=1000.0, dispersion=1.0, weeks=4, typical=1000.0)
 
 
 @pytest.mark.parametrize(
     ("rows", "state"),
     [(500, State.BROKEN), (2000, State.BROKEN), (950, None), (895, State.NOT_ENOUGH), (1400, State.BROKEN)],
 )
-def test_traffic_is_judged_by_change_and_by_how_much_weeks_differ(rows: int, state: State | None) -> None:
+def test_traffic_is_judged_by_change_and_by_how_much_windows_differ(rows: int, state: State | None) -> None:
     found = volume(KEY, Rules(), 0, END, rows, PAST)
     assert (None if found is None else found.state) == state
 
@@ -191,20 +191,35 @@ def test_traffic_that_changed_certainly_but_little_says_so() -> None:
     assert "-30 %" in found.words
 
 
-def test_an_empty_window_is_silence_and_no_change_of_volume() -> None:
-    found = volume(KEY, Rules(), 0, END, 0, PAST)
-    assert found is not None
-    assert (found.cause, found.state) == (Cause.SILENCE, State.BROKEN)
-
-
-def test_a_few_rows_more_or_less_of_few_are_no_evidence() -> None:
-    found = volume(KEY, Rules(), 0, END, 1, Expectation(rows=4.0, deviation=0.02, weeks=4))
+def test_traffic_that_comes_in_clumps_needs_more_to_be_significant() -> None:
+    found = volume(KEY, Rules(), 0, END, 700, PAST._replace(dispersion=9.0))
     assert found is not None
     assert found.state is State.NOT_ENOUGH
 
 
-def test_traffic_where_none_was_is_significant_only_when_there_is_some() -> None:
-    assert volume(KEY, Rules(), 0, END, 0, Expectation(0.0, 0.02, 4)) is None
+def test_an_empty_window_is_silence_only_where_chance_can_not_explain_it() -> None:
+    sure = volume(KEY, Rules(), 0, END, 0, PAST)
+    assert sure is not None
+    assert (sure.cause, sure.state) == (Cause.SILENCE, State.BROKEN)
+    unsure = volume(KEY, Rules(), 0, END, 0, PAST._replace(rows=5.0, typical=5.0))
+    assert unsure is not None
+    assert unsure.state is State.NOT_ENOUGH
+
+
+def test_a_few_rows_at_night_are_no_matter_beside_a_days_traffic() -> None:
+    for rows, expected in ((12, 0.0), (0, 4.0), (30, 4.0)):
+        found = volume(KEY, Rules(), 0, END, rows, PAST._replace(rows=expected))
+        assert found is None or found.state is State.SMALL
+
+
+def test_a_burst_where_there_never_was_any_traffic_is_told() -> None:
+    found = volume(KEY, Rules(), 0, END, 5_000, PAST._replace(rows=0.0))
+    assert found is not None
+    assert (found.state, found.words) == (State.BROKEN, "5,000 rows, 0 expected by the past weeks")
+
+
+def test_no_rows_where_none_are_expected_are_no_finding() -> None:
+    assert volume(KEY, Rules(), 0, END, 0, Expectation(0.0, 1.0, 4, 0.0)) is None
 
 
 @pytest.mark.parametrize(

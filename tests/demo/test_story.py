@@ -5,26 +5,25 @@ import io
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from streamer.app.replay import Replay
 from streamer.config.load import load
 from streamer.core.errors import SinkError
-from streamer.core.types import Action, Cause, Incident
+from streamer.core.types import Cause, Incident, Notify
 from streamer.demo.history import days_of
-from streamer.demo.pace import Pace
-from streamer.demo.preparation import Prepared, prepare
+from streamer.demo.preparation import Prepared, make_anew, prepare
 from streamer.demo.story import Incidents, found_of, told
 from streamer.summary import Summary
-from streamer.testing.memory import ManualClock
-from tests.contract.documents import window
-from tests.strategies import START
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    return prepare(tmp_path_factory.mktemp("demo"), None, full_year=False, say=lambda text: None)
+    prepared = prepare(tmp_path_factory.mktemp("demo"), None, full_year=False, say=lambda text: None)
+    prepared.configure()
+    return prepared
 
 
 @pytest.fixture(scope="module")
@@ -96,21 +95,18 @@ def test_the_table_sets_what_happened_beside_what_was_found_and_says_what_was_no
 def test_a_demos_directory_is_made_anew_and_nobody_elses_is_touched(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(SinkError, match="no demo's own"):
-        prepare(tmp_path, 100, full_year=False, say=lambda text: None)
+        make_anew(tmp_path)
 
 
-async def test_the_pace_holds_a_run_back_and_never_waits_twice_for_the_same_time() -> None:
-    clock, waits = ManualClock(0), list[float]()
+def test_a_demos_own_directory_is_empty_afterwards_but_for_its_mark(tmp_path: Path) -> None:
+    make_anew(tmp_path)
+    (tmp_path / "captures").mkdir()
+    make_anew(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".streamer-demo"]
 
-    async def wait(seconds: float) -> None:
-        waits.append(seconds)
-        clock.move(seconds)
 
-    pace = Pace(60.0, clock, wait)
-    windows: list[Action] = [window(at=START + minute * 60_000) for minute in (0, 10, 20)]
-    await pace.deliver(windows[:1])
-    await pace.deliver(windows[1:2])
-    clock.move(10)
-    await pace.deliver(windows[2:])
-    await pace.deliver([])
-    assert waits == [10.0]
+async def test_an_older_revision_does_not_replace_a_newer_one(ran: tuple[Summary, list[Incident]]) -> None:
+    incidents, newest = Incidents(), ran[1][0]
+    older = msgspec.structs.replace(newest, revision=newest.revision - 1, title="older")
+    await incidents.deliver([Notify("n2", newest, "resolved"), Notify("n1", older, "firing")])
+    assert incidents.fired == [newest]

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from streamer.core.baseline.model import Timeline
 from streamer.core.eventtime import as_datetime, start_of
@@ -18,14 +19,17 @@ _DAY = 86_400
 WEEKS: Final = 4
 # One past week says nothing of how weeks differ.
 _LEAST_WEEKS = 2
-# Traffic never repeats itself better than this (log ratio): guards against a lucky calm month.
-_LEAST_DEVIATION = 0.02
+# Scheduled traffic repeats itself better than chance would (its variance is less than its mean), but
+# never as well as a lucky calm month may show.
+_LEAST_DISPERSION = 0.25
+# Variance of the median of so many normal values, in that of one.
+_VARIANCE_OF_MEDIAN: Final = {1: 1.0, 2: 0.5, 3: 0.449, 4: 0.298}
 # Consistency factor of the median absolute deviation for normal noise.
 _MAD = 1.4826
 # Windows whose own scatter and emptiness are remembered: a day of 5-minute ones.
 _RECENT = 288
-# Fewer ratios than this say nothing of their scatter.
-_LEAST_RATIOS = 20
+# Fewer windows than this say nothing of their scatter.
+_LEAST_RESIDUALS = 60
 
 
 class Stretch(msgspec.Struct):
@@ -40,7 +44,8 @@ class VolumeState(msgspec.Struct, frozen=True, kw_only=True):
     """A history as it stands in a snapshot."""
 
     slots: dict[int, list[Stretch]]
-    ratios: list[float]
+    residuals: list[float]
+    lately: list[tuple[int, float]]
     empty: list[bool]
     run: int
 
@@ -52,15 +57,37 @@ class Expectation(NamedTuple):
     ----------
     rows : float
         Median of the past weeks' rows in such a window.
-    deviation : float
-        Robust standard deviation of the log ratio of a window to its expectation.
+    dispersion : float
+        Robust variance of rows over their mean: 1 for records that come by chance alone.
     weeks : int
         Past weeks it rests on.
+    typical : float
+        Rows of a usual window of the endpoint, whatever the hour: what is small beside it is no
+        matter, however sure.
     """
 
     rows: float
-    deviation: float
+    dispersion: float
     weeks: int
+    typical: float
+
+    def deviations(self, rows: int) -> float:
+        """How many deviations of its own noise a number of rows is off, the median's error included.
+
+        A window may be as much off as records that come by chance in clumps of the measured size,
+        and what is expected is itself the median of a few weeks.
+        """
+        noise = self.dispersion * max(self.rows, 0.5) * (1 + _VARIANCE_OF_MEDIAN[self.weeks])
+        return (rows - self.rows) / math.sqrt(noise)
+
+
+class _Known(NamedTuple):
+    """What the stretches before one tell: dispersion of windows and of whole stretches, a usual window's rows."""
+
+    stretch_at: int
+    windows: float
+    stretches: float
+    typical: float
 
 
 class VolumeHistory:
@@ -78,11 +105,12 @@ class VolumeHistory:
         self._spans = spans
         self._time_zone = time_zone
         self._slots: dict[int, list[Stretch]] = {}
-        self._ratios: list[float] = []
+        self._residuals: list[float] = []
+        self._lately: list[tuple[int, float]] = []
         self._empty: list[bool] = []
         self._run = 0
         # Of the stretch last asked for: it changes only when a stretch is complete.
-        self._cached: tuple[int, float] | None = None
+        self._cached: _Known | None = None
 
     @cached_property
     def _zone(self) -> ZoneInfo:
@@ -124,23 +152,38 @@ class VolumeHistory:
         past = [s.rows / s.windows for s in self._slots.get(slot, ()) if s.start_at < stretch_at][-WEEKS:]
         if len(past) < _LEAST_WEEKS:
             return None
-        return Expectation(float(np.median(past)), self._deviation_before(stretch_at), len(past))
+        known = self._known_before(stretch_at)
+        return Expectation(float(np.median(past)), known.windows, len(past), known.typical)
 
-    def _deviation_before(self, stretch_at: int) -> float:
-        """Scatter of past stretches about their slots' medians, and of single windows about theirs."""
-        if self._cached is None or self._cached[0] != stretch_at:
+    def expected_lately(self) -> tuple[int, Expectation] | None:
+        """Rows of the last hour's windows together, and what they should have; ``None`` with longer windows.
+
+        What a single short window can't prove, an hour of them may.
+        """
+        known = self._cached
+        if known is None or len(self._lately) < _HOUR // self._spans.window or len(self._lately) < 2:
+            return None
+        rows, expected = sum(r for r, _ in self._lately), sum(e for _, e in self._lately)
+        return rows, Expectation(expected, known.stretches, _LEAST_WEEKS, known.typical * len(self._lately))
+
+    def _known_before(self, stretch_at: int) -> "_Known":
+        if self._cached is None or self._cached.stretch_at != stretch_at:
             residuals: list[float] = []
+            medians: list[float] = []
             for stretches in self._slots.values():
-                past = np.array([s.rows / s.windows for s in stretches if s.start_at < stretch_at][-WEEKS:])
-                if len(past) >= _LEAST_WEEKS:
-                    logs = np.log(past + 0.5) - math.log(float(np.median(past)) + 0.5)
-                    # A sample's own median lies too close to it, as a sample's mean does.
-                    residuals += (logs * math.sqrt(len(past) / (len(past) - 1))).tolist()
-            self._cached = (stretch_at, _spread(residuals))
-        deviation = self._cached[1]
-        if self._spans.window < _HOUR and len(self._ratios) >= _LEAST_RATIOS:
-            deviation = max(deviation, _spread(self._ratios))
-        return deviation
+                past = [(s.rows, s.windows) for s in stretches if s.start_at < stretch_at][-WEEKS:]
+                if len(past) < _LEAST_WEEKS:
+                    continue
+                rows, windows = np.array(past, np.float64).T
+                medians.append(float(np.median(rows / windows)))
+                residuals += _left_out(rows, windows)
+            stretches_vary = _dispersion(residuals)
+            # Single windows tell better of single windows than whole hours do.
+            enough = len(self._residuals) >= _LEAST_RESIDUALS
+            windows_vary = _dispersion(self._residuals) if enough else stretches_vary
+            typical = float(np.median([m for m in medians if m >= 1.0] or [0.0]))
+            self._cached = _Known(stretch_at, windows_vary, stretches_vary, typical)
+        return self._cached
 
     def add(self, start_at: int, rows: int, *, arrived: bool) -> None:
         """Take note of a closed window, in order.
@@ -155,9 +198,15 @@ class VolumeHistory:
             Whether any record came, readable or not.
         """
         expected = self.expected(start_at)
-        if expected is not None and self._spans.window < _HOUR and rows:
-            self._ratios.append(log_ratio(rows, expected.rows))
-            del self._ratios[:-_RECENT]
+        if self._spans.window < _HOUR:
+            if expected is None:
+                self._lately = []
+            else:
+                self._lately.append((rows, expected.rows))
+                del self._lately[: -(_HOUR // self._spans.window)]
+                if expected.rows >= 1.0:
+                    self._residuals.append((rows - expected.rows) / math.sqrt(expected.rows))
+                    del self._residuals[:-_RECENT]
         self._note(start_at, rows, 1)
         if arrived:
             self._empty += [True] * min(self._run, _RECENT)
@@ -205,7 +254,8 @@ class VolumeHistory:
         """Everything needed to go on as if never stopped."""
         return VolumeState(
             slots={slot: [msgspec.structs.replace(s) for s in self._slots[slot]] for slot in sorted(self._slots)},
-            ratios=list(self._ratios),
+            residuals=list(self._residuals),
+            lately=list(self._lately),
             empty=list(self._empty),
             run=self._run,
         )
@@ -215,18 +265,26 @@ class VolumeHistory:
         """History as it was."""
         history = cls(spans, time_zone)
         history._slots = {slot: [msgspec.structs.replace(s) for s in kept] for slot, kept in state.slots.items()}
-        history._ratios = list(state.ratios)
+        history._residuals = list(state.residuals)
+        history._lately = list(state.lately)
         history._empty = list(state.empty)
         history._run = state.run
         return history
 
 
-def log_ratio(rows: int, expected: float) -> float:
-    """Log of rows over what was expected; half a row is added to both, so that none is no infinity."""
-    return math.log((rows + 0.5) / (expected + 0.5))
+def _left_out(rows: NDArray[np.float64], windows: NDArray[np.float64]) -> list[float]:
+    """Residual of each stretch about the median of the others, in deviations of records that come by chance."""
+    noise = math.sqrt(1 + _VARIANCE_OF_MEDIAN[len(rows) - 1])
+    found = []
+    for i in range(len(rows)):
+        median = float(np.median(np.delete(rows / windows, i)))
+        # Where hardly anything ever comes there is nothing to learn of what comes elsewhere.
+        if median >= 1.0:
+            found.append(float((rows[i] - median * windows[i]) / math.sqrt(median * windows[i]) / noise))
+    return found
 
 
-def _spread(residuals: list[float]) -> float:
+def _dispersion(residuals: list[float]) -> float:
     if not residuals:
-        return _LEAST_DEVIATION
-    return max(_MAD * float(np.median(np.abs(residuals))), _LEAST_DEVIATION)
+        return 1.0
+    return max((_MAD * float(np.median(np.abs(residuals)))) ** 2, _LEAST_DISPERSION)
