@@ -104,13 +104,19 @@ def test_a_dead_feed_is_broken_even_where_missing_values_come_in_clumps() -> Non
 def test_wild_values_need_no_minimum_of_rows() -> None:
     found = judged([900.0] * 5 + uniform(5), Rules())
     assert (only(found).state, only(found).rule, found.state) == (State.BROKEN, "wild", State.BROKEN)
-    assert "5 values" in only(found).words
+    assert "5 values of 10 rows" in only(found).words
+
+
+def test_a_few_wild_values_of_very_many_rows_may_be_the_tail_of_a_small_baseline() -> None:
+    small = number("x", rows=1_000)
+    found = only(judged([900.0] * 6 + uniform(40_000), Rules(), small))
+    assert found.state is State.NOT_ENOUGH
 
 
 def test_a_few_wild_values_are_not_enough_evidence() -> None:
     found = only(judged([-900.0, *uniform(500)], Rules()))
     assert found.state is State.NOT_ENOUGH
-    assert "1 value " in found.words
+    assert "1 value of 501 rows" in found.words
     assert "about -900" in found.words
 
 

@@ -56,4 +56,5 @@ def _moved(view: FeatureView) -> str:
     numbers, baseline = view.statistics.numbers, view.statistics.cells.baseline
     if numbers is None or baseline.mean is None:
         return ""
-    return f", mean {numbers.mean:.3g} (baseline {baseline.mean:.3g})"
+    mean = f", mean {numbers.mean:.3g} (baseline {baseline.mean:.3g})"
+    return f"{mean}, deviation {numbers.deviation:.3g} (baseline {baseline.deviation or 0.0:.3g})"

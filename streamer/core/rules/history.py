@@ -48,6 +48,7 @@ class VolumeState(msgspec.Struct, frozen=True, kw_only=True):
     lately: list[tuple[int, float]]
     empty: list[bool]
     run: int
+    run_expected: float | None
 
 
 class Expectation(NamedTuple):
@@ -109,6 +110,7 @@ class VolumeHistory:
         self._lately: list[tuple[int, float]] = []
         self._empty: list[bool] = []
         self._run = 0
+        self._run_expected: float | None = 0.0
         # Of the stretch last asked for: it changes only when a stretch is complete.
         self._cached: _Known | None = None
 
@@ -212,9 +214,13 @@ class VolumeHistory:
             self._empty += [True] * min(self._run, _RECENT)
             self._empty.append(False)
             del self._empty[:-_RECENT]
-            self._run = 0
+            self._run, self._run_expected = 0, 0.0
         elif self._empty and (expected is None or expected.rows >= 1.0):
             self._run += 1
+            if expected is None:
+                self._run_expected = None
+            elif self._run_expected is not None:
+                self._run_expected += expected.rows / max(expected.dispersion, 1.0)
 
     @property
     def empty_run(self) -> int:
@@ -230,7 +236,9 @@ class VolumeHistory:
         """
         if not self._run:
             return 0.0
-        return -self._run * math.log((sum(self._empty) + 1) / (len(self._empty) + 2))
+        surprise = -self._run * math.log((sum(self._empty) + 1) / (len(self._empty) + 2))
+        # At a quiet hour, empty windows are more likely than on the whole.
+        return surprise if self._run_expected is None else min(surprise, self._run_expected)
 
     @property
     def longest_gap(self) -> int:
@@ -258,6 +266,7 @@ class VolumeHistory:
             lately=list(self._lately),
             empty=list(self._empty),
             run=self._run,
+            run_expected=self._run_expected,
         )
 
     @classmethod
@@ -268,7 +277,7 @@ class VolumeHistory:
         history._residuals = list(state.residuals)
         history._lately = list(state.lately)
         history._empty = list(state.empty)
-        history._run = state.run
+        history._run, history._run_expected = state.run, state.run_expected
         return history
 
 

@@ -5,9 +5,6 @@ from streamer.core.layout import FAR_RANGES
 from streamer.core.rules.view import FeatureView
 from streamer.core.types import Cause, Finding, State
 
-# The baseline can't have a wild value by definition; so many are allowed for in one of its size.
-_ALLOWED_FOR = 1.0
-
 
 def wild(view: FeatureView) -> Finding | None:
     """Judge values more than ``FAR_RANGES`` baseline ranges outside; ``None``: there is none."""
@@ -16,7 +13,10 @@ def wild(view: FeatureView) -> Finding | None:
         return None
     low, high = baseline.minimum or 0.0, baseline.maximum or 0.0
     extreme = s.numbers.maximum if s.numbers.maximum - high >= low - s.numbers.minimum else s.numbers.minimum
-    state = State.BROKEN if s.wild >= view.rules.wild_rows else State.NOT_ENOUGH
+    # The baseline has none by definition: few of very many rows may still be its own law's tail.
+    z = shares_z(s.wild, max(s.rows, 1), 0.0, max(baseline.rows, 1))
+    enough = s.wild >= view.rules.wild_rows and z >= view.rules.significant_deviations
+    state = State.BROKEN if enough else State.NOT_ENOUGH
     values = "value" if s.wild == 1 else "values"
     return view.finding(
         "wild",
@@ -26,10 +26,10 @@ def wild(view: FeatureView) -> Finding | None:
         expected=0.0,
         size=float(s.wild),
         unit="rows",
-        weight=shares_z(s.wild, max(s.rows, 1), _ALLOWED_FOR, max(baseline.rows, 2)),
+        weight=z,
         words=(
-            f"{s.wild} {values} more than {FAR_RANGES:g} baseline ranges outside {low:.4g} to {high:.4g}, "
-            f"the furthest about {_two_digits(extreme)}"
+            f"{s.wild:,} {values} of {s.rows:,} rows more than {FAR_RANGES:g} baseline ranges outside about "
+            f"{_two_digits(low)} to {_two_digits(high)}, the furthest about {_two_digits(extreme)}"
         ),
     )
 
