@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench fmt lock
+.PHONY: help install demo test crash check bench fmt lock
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-15s %s\n", $$1, $$2}'
@@ -18,6 +18,9 @@ demo: install ## Watch a model on 163,277 real flights, in about a minute
 
 test: install ## Run all tests
 	@$(BIN)/pytest -n auto $(ARGS)
+
+crash: install ## Kill the running service at 200 moments; each time the same must come out (about 15 minutes)
+	@$(BIN)/python -m tests.sim.kill --moments 200 --seed 1 $(ARGS)
 
 check: ## Run what CI runs: lint, format, types, import contracts, tests
 	@PYTHON=$(PYTHON) bash .ci/run

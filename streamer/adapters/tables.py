@@ -12,18 +12,18 @@ import re
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import date, time, timedelta
+from datetime import UTC, date, time, timedelta, tzinfo
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, Final, cast
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from streamer.core.baseline.build import Chunk
+from streamer.core.baseline.times import event_times, joined_cells, time_columns
 from streamer.core.errors import BaselineError
-from streamer.core.eventtime import EARLIEST_AT, LATEST_AT, parse_time
 from streamer.core.rawrows import Cell
 
 CHUNK_ROWS: Final = 20_000
@@ -34,7 +34,7 @@ _NAME_CHARACTERS: Final = 256
 _DEPTH: Final = 64
 # Rows are turned into columns while they are still in the processor's cache: twice as fast as a chunk at once.
 _TURNED_ROWS: Final = 250
-_DATE: Final = re.compile(r"\s*\d{4}(?:-|\d{4}\s*$|\d{4}T)")
+_QUOTED: Final = re.compile(r'"[^"]*"')
 _CONSTANT: Final = re.compile(r"\b(?:NaN|Infinity)\b")
 # A text in quotes may span lines; the default, 131,072, is below what the live side reads.
 csv.field_size_limit(_LINE_CHARACTERS)
@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
 
-def table_chunks(path: Path, time_column: str, on_bytes: Callable[[int], None]) -> Generator[Chunk, None, None]:
+def table_chunks(
+    path: Path, time_column: str, on_bytes: Callable[[int], None], *, zone: tzinfo = UTC
+) -> Generator[Chunk, None, None]:
     """Read a table.
 
     Parameters
@@ -54,10 +56,12 @@ def table_chunks(path: Path, time_column: str, on_bytes: Callable[[int], None]) 
     path : Path
         Its name tells what it is.
     time_column : str
-        Column of event times: ISO 8601 (UTC without a zone), or seconds or milliseconds since the
-        epoch. Empty: there are none. It stays among the columns.
+        Column of event times: ISO 8601, ``2004/3/11 18:00``, or seconds or milliseconds since the
+        epoch; or two, ``"date,time"``. Empty: there are none. It stays among the columns.
     on_bytes : callable
         Told how many more bytes of the file were read; they add up to its size.
+    zone : tzinfo
+        Where times that have no zone were told.
 
     Yields
     ------
@@ -76,14 +80,14 @@ def table_chunks(path: Path, time_column: str, on_bytes: Callable[[int], None]) 
         elif kind.endswith(".csv"):
             chunks = _from_csv(path, on_bytes)
         elif path.name.lower().endswith(".parquet"):
-            chunks = _from_parquet(path, time_column, on_bytes)
+            chunks = _from_parquet(path, time_column, on_bytes, zone)
         else:
             raise BaselineError(f"{path}: {_EXPECTED}")
         empty = True
         for chunk in chunks:
             empty = False
-            cells = chunk.columns.get(time_column) if time_column else None
-            yield chunk if cells is None else chunk._replace(event_at=event_times(cells))
+            cells = _time_cells(chunk, time_column)
+            yield chunk if cells is None else chunk._replace(event_at=event_times(cells, zone))
     except OSError as error:
         raise BaselineError(f"{path}: {error.strerror or error}") from error
     except (EOFError, zlib.error) as error:
@@ -94,34 +98,46 @@ def table_chunks(path: Path, time_column: str, on_bytes: Callable[[int], None]) 
         raise BaselineError(f"{path}: no rows")
 
 
-def event_times(cells: Sequence[Cell]) -> NDArray[np.int64]:
-    """Event times of a column, milliseconds since the epoch, shape (n,); -1 where they can't be read."""
-    known: dict[Cell, int] = {}
-    times = np.empty(len(cells), np.int64)
-    for i, cell in enumerate(cells):
-        at = known.get(cell)
-        if at is None:
-            # Requests of an hour often share its time, so most are read once. True is no time, but equals 1.
-            at = known[cell] = -1 if isinstance(cell, bool) else _event_time(cell)
-        times[i] = at
-    return times
+def separator_of(path: Path) -> str:
+    """What stands between the cells of a CSV: a comma, a semicolon or a tab; empty for other tables.
+
+    Raises
+    ------
+    BaselineError
+        As ``table_chunks``.
+    """
+    if not path.name.lower().removesuffix(".gz").endswith(".csv"):
+        return ""
+    try:
+        with _opened(path, lambda _: None) as (text, _):
+            return _separator(next(_lines(path, text), ""))
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise BaselineError(f"{path}: can't be read: {error}") from error
 
 
-def _event_time(cell: Cell) -> int:
-    if isinstance(cell, str) and _DATE.match(cell):
-        with suppress(ValueError, OverflowError):
-            return parse_time(cell)
-    with suppress(ValueError, OverflowError):
-        number = float(cell or "")
-        for at in (number * 1000, number):  # no time of 2000 to 2100 in seconds is one in milliseconds
-            if EARLIEST_AT <= at < LATEST_AT:
-                return round(at)
-    return -1
+def _separator(header: str) -> str:
+    """A comma where there is any outside quotes, else the more frequent of semicolon and tab."""
+    bare = _QUOTED.sub("", header)
+    other = max(";\t", key=bare.count)
+    return "," if "," in bare or other not in bare else other
+
+
+def _time_cells(chunk: Chunk, time_column: str) -> Sequence[Cell] | None:
+    """Cells times are read from, those of two columns joined; ``None`` where a column is not there."""
+    several = [chunk.columns.get(name) for name in time_columns(time_column)]
+    match several:
+        case [cells]:
+            return cells
+        case [dates, times] if dates is not None and times is not None:
+            return joined_cells(dates, times)
+    return None
 
 
 def _from_csv(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Chunk]:
     with _opened(path, on_bytes) as (text, tell):
-        reader = csv.reader(_lines(path, text), strict=True)
+        lines = _lines(path, text)
+        header = next(lines, "")
+        reader = csv.reader(chain([header] if header else [], lines), strict=True, delimiter=_separator(header))
         names = _header(path, next(_rows(path, reader), None))
         table, rows = _Columns(names), list[list[str]]()
         blank = 0
@@ -305,7 +321,7 @@ def _lines(path: Path, text: IO[str]) -> Iterator[str]:
         yield line
 
 
-def _from_parquet(path: Path, time_column: str, on_bytes: Callable[[int], None]) -> Iterator[Chunk]:
+def _from_parquet(path: Path, time_column: str, on_bytes: Callable[[int], None], zone: tzinfo) -> Iterator[Chunk]:
     try:
         import pyarrow as pa
         from pyarrow import parquet
@@ -328,12 +344,20 @@ def _from_parquet(path: Path, time_column: str, on_bytes: Callable[[int], None])
                     yield _of_objects(names, objects)
                 else:
                     columns = zip(batch.schema.names, batch.columns, strict=True)
-                    cells = {name: _cells(str(path), column, is_time=name == time_column) for name, column in columns}
+                    cells = {
+                        name: _cells(str(path), column, is_time=name == time_column and _is_told(column, zone))
+                        for name, column in columns
+                    }
                     yield Chunk(cells, batch.num_rows, None)
                 told, before = size * rows // file.metadata.num_rows, told
                 on_bytes(told - before)
     except (pa.ArrowException, ValueError) as error:
         raise BaselineError(f"{path}: not a Parquet file, or damaged") from error
+
+
+def _is_told(column: "pa.Array", zone: tzinfo) -> bool:
+    """Whether timestamps are what they are: they have a zone, or are in UTC anyway."""
+    return zone is UTC or getattr(column.type, "tz", None) is not None
 
 
 def _cells(place: str, column: "pa.Array", *, is_time: bool) -> Sequence[Cell]:
@@ -344,7 +368,7 @@ def _cells(place: str, column: "pa.Array", *, is_time: bool) -> Sequence[Cell]:
     if pa.types.is_dictionary(kind):
         return _cells(place, column.dictionary_decode(), is_time=is_time)
     if pa.types.is_timestamp(kind):
-        # Without a zone it is UTC, as everywhere; finer than it can be told is cut off.
+        # Finer than it can be told is cut off.
         unit = pa.timestamp("ms" if is_time else "us", kind.tz)
         column = column.cast(unit, safe=False)
         if is_time:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from streamer.config.model import Config
+from streamer.config.places import KeyPath
 from streamer.core.baseline.model import Baseline, decode
 from streamer.core.errors import BaselineError, ConfigError
 
@@ -18,14 +19,17 @@ def baselines_of(config: Config) -> dict[tuple[str, str], Baseline]:
     Raises
     ------
     ConfigError
-        The text has a line for every one that can't be read.
+        The text has a line for every one that can't be read: file, line and key of the configuration, then why.
     """
-    wanted = [(e.name, "", e.baseline) for e in config.endpoints]
-    wanted += [(e.name, v.id, v.baseline) for e in config.endpoints for v in e.versions]
+    wanted: list[tuple[str, str, str | None, KeyPath]] = []
+    for i, endpoint in enumerate(config.endpoints):
+        wanted.append((endpoint.name, "", endpoint.baseline, ("endpoint", i, "baseline")))
+        for j, version in enumerate(endpoint.versions):
+            wanted.append((endpoint.name, version.id, version.baseline, ("endpoint", i, "version", j, "baseline")))
     read: dict[Path, Baseline] = {}
     found: dict[tuple[str, str], Baseline] = {}
     problems: list[str] = []
-    for endpoint, version, text in wanted:
+    for name, of, text, key in wanted:
         if text is None:
             continue
         path = config.path_of(text)
@@ -33,10 +37,9 @@ def baselines_of(config: Config) -> dict[tuple[str, str], Baseline]:
             if path not in read:
                 read[path] = read_baseline(path)
         except BaselineError as error:
-            of = f'endpoint "{endpoint}"' + (f', version "{version}"' if version else "")
-            problems.append(f"{of}: {error}")
+            problems.append(f"{config.place_of(key)}: {error}")
         else:
-            found[endpoint, version] = read[path]
+            found[name, of] = read[path]
     if problems:
         raise ConfigError("\n".join(problems))
     return found

@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streamer.commands.printing import printing
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import tzinfo
 
     from streamer.core.baseline.build import BuildOptions
-    from streamer.core.baseline.model import Baseline, Dispersion, FeatureBaseline
+    from streamer.core.baseline.model import Baseline, Dispersion, FeatureBaseline, Timeline
     from streamer.core.schema import Kind
 
 app = typer.Typer(help="Build a baseline from training data, or show one.", no_args_is_help=True)
@@ -28,9 +31,14 @@ def build(
     train: Annotated[Path, typer.Argument(metavar="TRAIN", help="Table: .csv or .jsonl, each also .gz, or .parquet.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder baseline.json is written to.")],
     time: Annotated[
-        str, typer.Option(metavar="COLUMN", help="Column of event times: how hours and days vary is learned from it.")
+        str,
+        typer.Option(
+            metavar="COLUMN", help='Column of event times, or "DATE,TIME": how hours and days vary is learned from it.'
+        ),
     ] = "",
-    time_zone: Annotated[str, typer.Option(metavar="ZONE", help="Zone hours of day are told in.")] = "UTC",
+    time_zone: Annotated[
+        str, typer.Option(metavar="ZONE", help="Zone of the hours of day, and of times that name none.")
+    ] = "UTC",
     output: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Column the model gives, such as its score; repeatable.")
     ] = None,
@@ -42,6 +50,12 @@ def build(
     ] = None,
     leave_out: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Column that is no feature; repeatable.")
+    ] = None,
+    missing: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="VALUE", help="Number that stands for a missing one in this table, such as -200; repeatable."
+        ),
     ] = None,
     step: Annotated[
         str | None, typer.Option(metavar="SPAN", help='Length of the steps of time, such as "10 min"; else chosen.')
@@ -56,11 +70,12 @@ def build(
     """
     import json
 
-    from streamer.adapters.tables import table_chunks
+    from streamer.adapters.tables import separator_of, table_chunks
     from streamer.app.baselines import BASELINE_FILE
     from streamer.app.whole import write_whole
     from streamer.core.baseline.build import BuildOptions
     from streamer.core.baseline.build import build as build_baseline
+    from streamer.core.baseline.different import Different
     from streamer.core.baseline.model import encode
     from streamer.core.errors import SinkError
     from streamer.progress import progress
@@ -72,23 +87,28 @@ def build(
         time_column=time,
         leave_out=tuple(leave_out or ()),
         time_zone=time_zone,
+        missing=tuple(missing or ()),
         step_seconds=None if step is None else _seconds(step),
     )
+    zone, separator, different = _zone(time_zone), separator_of(train), Different()
     _check_names(train, options)
     # Read twice: once to see what the columns hold, once to count.
     total = 2 * train.stat().st_size if train.is_file() else None
     with progress("baseline", total, quiet=quiet) as shown:
-        baseline = build_baseline(lambda: table_chunks(train, time, shown.advance), options)
+        baseline = build_baseline(lambda: different.noted(table_chunks(train, time, shown.advance, zone=zone)), options)
     file = out / BASELINE_FILE
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SinkError(f"can't make {out}: {error.strerror}") from error
     write_whole(file, encode(baseline))
-    if as_json:
-        typer.echo(json.dumps({"path": str(file), **_summary(baseline)}, indent=2, ensure_ascii=False))
-    elif not quiet:
-        typer.echo("\n".join([f"wrote {file}", *_lines(baseline)]))
+    hints = _hints(separator, different.ids(baseline))
+    with printing():
+        if as_json:
+            told = {"path": str(file), **_summary(baseline), "hints": hints}
+            typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        elif not quiet:
+            typer.echo("\n".join([f"wrote {file}", *_lines(baseline), *(f"note: {hint}" for hint in hints)]))
 
 
 @app.command()
@@ -108,7 +128,8 @@ def show(
     baseline = read_baseline(path)
     if as_json:
         features = [_described(baseline, f) for f in baseline.features]
-        typer.echo(json.dumps({**_summary(baseline), "features": features}, indent=2, ensure_ascii=False))
+        with printing():
+            typer.echo(json.dumps({**_summary(baseline), "features": features}, indent=2, ensure_ascii=False))
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("feature", overflow="fold")
@@ -128,12 +149,13 @@ def show(
     # A pipe has no width of its own, and wrapped cells are no use to what reads it.
     on = Console()
     console = on if on.is_terminal or "COLUMNS" in os.environ else Console(width=_PIPE_COLUMNS)
-    console.print("\n".join(_lines(baseline)), markup=False, highlight=False)
-    console.print()
-    console.print(table, markup=False)
-    if varies:
+    with printing():
+        console.print("\n".join(_lines(baseline)), markup=False, highlight=False)
         console.print()
-        console.print(_WORDS_ON_VARIATION, markup=False, highlight=False)
+        console.print(table, markup=False)
+        if varies:
+            console.print()
+            console.print(_WORDS_ON_VARIATION, markup=False, highlight=False)
 
 
 _WORDS_ON_VARIATION = (
@@ -152,6 +174,27 @@ def _check_names(train: Path, options: "BuildOptions") -> None:
     if not train.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson")):
         with closing(table_chunks(train, "", lambda _: None)) as chunks:
             columns_of(list(next(chunks).columns), options)
+
+
+def _zone(name: str) -> "tzinfo":
+    from datetime import UTC
+
+    from streamer.core.baseline.timeline import zone_of
+
+    return UTC if name == "UTC" else zone_of(name)
+
+
+_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+
+
+def _hints(separator: str, ids: "Sequence[str]") -> list[str]:
+    """What was taken for granted while the table was read, and what may have been meant otherwise."""
+    hints = [f"the cells are separated by {_SEPARATORS[separator]}"] if separator in _SEPARATORS else []
+    hints += [
+        f"{_plain(name)} is different in every row: if it is an id and no feature, leave it out with --leave-out"
+        for name in ids
+    ]
+    return hints
 
 
 def _kinds(texts: "Sequence[str]") -> "dict[str, Kind]":
@@ -230,13 +273,20 @@ def _warnings(baseline: "Baseline") -> list[str]:
     if timeline is None:
         return ["no time column: records are taken as independent, which makes alarms likelier"]
     if not any(f.dispersion for f in baseline.features):
-        return [
-            f"the time column spans {timeline.steps} steps only: records are taken as independent, "
-            "which makes alarms likelier"
-        ]
+        return [f"{_few(timeline)}: records are taken as independent, which makes alarms likelier"]
     if days < _ENOUGH_DAYS:
         return [f"{days:.1f} days of time, fewer than {_ENOUGH_DAYS}: how weekdays and weeks differ is hardly known"]
     return []
+
+
+def _few(timeline: "Timeline") -> str:
+    """How few steps there are to learn from."""
+    used, steps = sum(rows > 0 for rows in timeline.volume), timeline.steps
+    if len(timeline.volume) == steps and used < steps:
+        return f"only {used:,} of the {steps:,} steps of time have rows"
+    if used < len(timeline.volume):
+        return f"only {used:,} of the last {len(timeline.volume):,} steps of time have rows"
+    return f"the time column spans {steps:,} step{'s' * (steps != 1)} only"
 
 
 def _described(baseline: "Baseline", f: "FeatureBaseline") -> dict[str, object]:

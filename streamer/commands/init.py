@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from streamer.commands.printing import printing
+
 
 def init(
     path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("streamer.toml"),
@@ -15,9 +17,10 @@ def init(
     """Write a commented first configuration; it loads as it is."""
     import os
 
+    from streamer.app.whole import write_whole
     from streamer.config.load import parse
     from streamer.config.template import template
-    from streamer.core.errors import ConfigError, SinkError
+    from streamer.core.errors import ConfigError
 
     try:
         # Relative to the configuration's folder, as every path in it.
@@ -26,11 +29,8 @@ def init(
         parse(text, {}, str(path))
     except (ConfigError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
-    try:
-        with path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise typer.BadParameter(f"{path} is there already; --force replaces it") from error
-    except OSError as error:
-        raise SinkError(f"can't write {path}: {error.strerror}") from error
-    typer.echo(f'Wrote {path}. Next: "streamer validate {path}".')
+    if os.path.lexists(path) and not force:
+        raise typer.BadParameter(f"{path} is there already; --force replaces it")
+    write_whole(path, text.encode())
+    with printing():
+        typer.echo(f'Wrote {path}. Next: "streamer validate {path}".')

@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streamer.commands.printing import printing
+
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from types import FrameType
+
     from rich.console import Console
 
     from streamer.summary import Summary
@@ -53,18 +58,49 @@ def replay(
             shown.set(replay.bytes_read)
             shown.note(replay.note())
 
+        termination = _Termination()
         try:
-            summary = asyncio.run(run.run(on_batch))
-        except KeyboardInterrupt as error:
+            summary = asyncio.run(termination.around(run.run(on_batch)))
+        except (KeyboardInterrupt, asyncio.CancelledError) as error:
             typer.echo("streamer: interrupted; no results were written", err=True)
-            raise typer.Exit(130) from error
-    if as_json:
-        typer.echo(summary.encode(), nl=False)
-    elif not quiet:
-        _show(summary, out, Console())
+            raise typer.Exit(143 if termination.came else 130) from error
+    with printing():
+        if as_json:
+            typer.echo(summary.encode(), nl=False)
+        elif not quiet:
+            _show(summary, out, Console())
     if not summary.records.accounted_for:
         typer.echo("the headings of the records do not add up: please report this", err=True)
         raise typer.Exit(1)
+
+
+class _Termination:
+    """SIGTERM during a run: the run is cancelled, as asyncio does on SIGINT, and can clean up."""
+
+    def __init__(self) -> None:
+        self.came = False
+
+    async def around(self, run: "Coroutine[None, None, Summary]") -> "Summary":
+        """Await a run; the first SIGTERM cancels it, a second one interrupts it at once."""
+        import asyncio
+        import signal
+
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+        def heard(number: int, frame: "FrameType | None") -> None:
+            if self.came or task is None:
+                raise KeyboardInterrupt
+            self.came = True
+            task.cancel()
+            # The loop may be asleep.
+            loop.call_soon_threadsafe(lambda: None)
+
+        before = signal.signal(signal.SIGTERM, heard)
+        try:
+            return await run
+        finally:
+            # None: set by other than Python code, and unknown to it.
+            signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
 
 
 def _show(summary: "Summary", out: Path, console: "Console") -> None:

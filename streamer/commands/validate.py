@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from streamer.commands.printing import printing
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -52,7 +54,8 @@ def validate(
     except ConfigError as error:
         if not as_json:
             raise
-        typer.echo(json.dumps({"valid": False, "problems": str(error).splitlines()}, indent=2))
+        with printing():
+            typer.echo(json.dumps({"valid": False, "problems": str(error).splitlines()}, indent=2))
         raise typer.Exit(78) from error
     warnings = [f"{who}: {text}" for who, word in words.items() for text in word.warnings]
     if as_json:
@@ -62,13 +65,15 @@ def validate(
             "warnings": warnings,
             "configuration": config.model_dump(mode="json", by_alias=True),
         }
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        said = json.dumps(found, indent=2, ensure_ascii=False)
     else:
         lines = [f"# {who}: {word.text}" for who, word in words.items()]
         lines += [f"# warning: {text}" for text in warnings]
         count = f"{len(config.endpoints)} endpoint{'s' * (len(config.endpoints) != 1)}"
         lines.append(f"# {path} is valid: {count}, {len(warnings)} warning{'s' * (len(warnings) != 1)}")
-        typer.echo(effective(config) + "\n" + "\n".join(lines))
+        said = effective(config) + "\n" + "\n".join(lines)
+    with printing():
+        typer.echo(said)
     if warnings and deny_warnings:
         raise typer.Exit(78)
 
@@ -77,12 +82,24 @@ def words_of(config: "Config", baselines: "Mapping[tuple[str, str], Baseline]") 
     """What is to be said of every endpoint, and of every version with a baseline of its own."""
     words: dict[str, Word] = {}
     for endpoint in config.endpoints:
-        words[endpoint.name] = _word(endpoint, baselines.get((endpoint.name, "")))
+        word = _word(endpoint, baselines.get((endpoint.name, "")))
+        words[endpoint.name] = Word(word.text, word.warnings + _span_warnings(endpoint))
         for version in endpoint.versions:
             own = baselines.get((endpoint.name, version.id))
             if own is not None:
                 words[f"{endpoint.name}, version {version.id}"] = _word(endpoint, own)
     return words
+
+
+def _span_warnings(endpoint: "EndpointConfig") -> list[str]:
+    from streamer.config.durations import duration_text
+
+    kept, least = endpoint.alerts.keep_firing, 2 * endpoint.window
+    # A default that nobody wrote is stretched in silence.
+    if kept >= least or "keep_firing" not in endpoint.alerts.model_fields_set:
+        return []
+    text = f"alerts.keep_firing ({duration_text(kept)}) is shorter than two windows, so it is taken as two"
+    return [f"{text} ({duration_text(least)})"]
 
 
 def _word(endpoint: "EndpointConfig", baseline: "Baseline | None") -> Word:

@@ -110,7 +110,8 @@ def _service(config: Config) -> Iterator[Problem]:
             parse_instant(start)
         except ValueError:
             text = (
-                f'expected "latest", "trim_horizon" or a time such as 2026-11-01T00:00:00Z, found {found_text(start)}'
+                'expected "latest", "trim_horizon" or a time with a zone, such as 2026-11-01T00:00:00Z, '
+                f"found {found_text(start)}"
             )
             yield Problem(("source", "kinesis", "start"), text)
     if config.state.directory is not None and config.state.s3 is not None:

@@ -92,7 +92,7 @@ Instant = Annotated[
     int,
     BeforeValidator(parse_instant),
     WithJsonSchema({"type": "string", "format": "date-time"}),
-    Form("time", "a time such as 2026-11-01T00:00:00Z", _instant),
+    Form("time", "a time with a zone, such as 2026-11-01T00:00:00Z", _instant),
 ]
 
 

@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -13,7 +14,7 @@ from streamer.config.environment import apply, overrides_in
 from streamer.config.keys import field_at
 from streamer.config.model import Config
 from streamer.config.places import KeyPath, Places, path_text
-from streamer.config.problems import Problem, problems_in
+from streamer.config.problems import Problem, as_written, problems_in
 from streamer.core.errors import ConfigError
 
 # 1,000 endpoints with everything set take about 1 MB.
@@ -40,9 +41,8 @@ def load(path: Path, environment: Mapping[str, str]) -> Config:
     ConfigError
         The text has a line for every problem: file, line, key, what was expected, what was found.
     """
-    text = _text_of(path)
-    config = parse(text, environment, str(path))
-    return config.placed(path.parent)
+    config, origin = _parsed(_text_of(path), environment, str(path))
+    return config.placed(path.parent, origin.where)
 
 
 def parse(text: str, environment: Mapping[str, str], name: str = "configuration") -> Config:
@@ -62,16 +62,42 @@ def parse(text: str, environment: Mapping[str, str], name: str = "configuration"
     ConfigError
         As ``load``.
     """
+    return _parsed(text, environment, name)[0]
+
+
+class _Origin(NamedTuple):
+    """What tells where a key stands: the file's name, its lines, and variables by key."""
+
+    name: str
+    places: Places
+    variables: Mapping[KeyPath, str]
+
+    def where(self, path: KeyPath) -> str:
+        """File, line and key; or its variable and key."""
+        variable = self._variable(path)
+        line = self.places.line_of(path)
+        return f"{variable or (self.name if line is None else f'{self.name}:{line}')}: {path_text(path)}"
+
+    def order(self, path: KeyPath) -> int:
+        """Variables come first, then lines."""
+        return -1 if self._variable(path) else self.places.line_of(path) or 0
+
+    def _variable(self, path: KeyPath) -> str | None:
+        several = (self.variables.get(path[:length]) for length in range(len(path), 0, -1))
+        return next((variable for variable in several if variable is not None), None)
+
+
+def _parsed(text: str, environment: Mapping[str, str], name: str) -> tuple[Config, _Origin]:
     document, places = _document(text, name)
     overrides = overrides_in(environment, Config)
     apply(overrides, document)
     config, problems = _checked(document)
-    lines = [_line(problem, name, places, overrides.variables) for problem in problems]
-    lines.sort(key=lambda line: line[0])
-    texts = [text for _, text in lines] + overrides.problems
+    origin = _Origin(name, places, overrides.variables)
+    problems.sort(key=lambda problem: origin.order(problem.path))
+    texts = [f"{origin.where(problem.path)}: {problem.text}" for problem in problems] + overrides.problems
     if config is None or texts:
         raise ConfigError("\n".join(texts))
-    return config.merged()
+    return config.merged(), origin
 
 
 def _text_of(path: Path) -> str:
@@ -113,14 +139,14 @@ def _checked(document: dict[str, object]) -> tuple[Config | None, list[Problem]]
     except ValidationError as error:
         problems = problems_in(error, Config, document)
     else:
-        return config, problems_of(config)
+        return config, [as_written(problem, document) for problem in problems_of(config)]
     # What is right is looked at as well, so that a second start does not find a second mistake.
     paths = {problem.path for problem in problems}
     try:
         config = Config.model_validate(_without(document, paths))
     except ValidationError:
         return None, problems
-    return None, problems + problems_of(config, paths)
+    return None, problems + [as_written(problem, document) for problem in problems_of(config, paths)]
 
 
 def _without(document: dict[str, object], paths: set[KeyPath]) -> dict[str, object]:
@@ -153,14 +179,3 @@ def _put(document: dict[str, object], path: KeyPath, value: str | None) -> None:
         inside.pop(path[-1], None)
         if value is not None:
             inside[path[-1]] = value
-
-
-def _line(problem: Problem, name: str, places: Places, variables: Mapping[KeyPath, str]) -> tuple[int, str]:
-    """A problem as a line, with the number it is sorted by."""
-    for length in range(len(problem.path), 0, -1):
-        variable = variables.get(problem.path[:length])
-        if variable is not None:
-            return -1, f"{variable}: {path_text(problem.path)}: {problem.text}"
-    line = places.line_of(problem.path)
-    where = name if line is None else f"{name}:{line}"
-    return line or 0, f"{where}: {path_text(problem.path)}: {problem.text}"

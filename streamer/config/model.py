@@ -4,6 +4,7 @@ Every key has a description, from which the README's table is made, and a defaul
 required on purpose. Rules that span several keys are in ``checks.py``.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +21,7 @@ from streamer.config.parts import (
     StateConfig,
     Table,
 )
+from streamer.config.places import KeyPath, path_text
 from streamer.core.settings import (
     AlertSpans,
     EndpointSettings,
@@ -170,7 +172,7 @@ class VersionConfig(Table):
     """A model version that is served from a time on."""
 
     id: str = Field(description="The version's name; stamped on every document")
-    from_at: Instant = Field(alias="from", description="When it took over")
+    from_at: Instant = Field(alias="from", description="When it took over, with its zone")
     baseline: str | None = Field(
         default=None, min_length=1, description="Its own baseline, a folder or a file; without one the endpoint's"
     )
@@ -302,16 +304,21 @@ class Config(Table):
         default=(), alias="endpoint", description="An endpoint to watch"
     )
     _folder: Path = PrivateAttr(default=Path())
+    _where: Callable[[KeyPath], str] = PrivateAttr(default=path_text)
 
     def merged(self) -> "Config":
         """The same configuration, its endpoints with the settings of ``[defaults]``."""
         return self.model_copy(update={"endpoints": tuple(e.under(self.defaults) for e in self.endpoints)})
 
-    def placed(self, folder: Path) -> "Config":
-        """The same configuration, its paths relative to a folder."""
+    def placed(self, folder: Path, where: Callable[[KeyPath], str] = path_text) -> "Config":
+        """The same configuration, its paths relative to a folder, and what tells where a key stands."""
         config = self.model_copy()
-        config._folder = folder
+        config._folder, config._where = folder, where
         return config
+
+    def place_of(self, path: KeyPath) -> str:
+        """Where a key stands, as errors begin: file, line and key, or its variable."""
+        return self._where(path)
 
     def path_of(self, text: str) -> Path:
         """A path as the configuration writes it, resolved against the configuration's folder."""

@@ -6,10 +6,13 @@ from typing import NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from streamer.config.durations import duration_text
 from streamer.config.forms import Form, form_of, toml_text
 from streamer.config.keys import Table, closest, field_at, fields_of, is_list, is_secret, table_at, table_of
 from streamer.config.places import KeyPath
 
+# Durations that are checked against one another.
+_SPANS = ("pane", "window", "offset")
 # What is found is shown, but not a whole file pasted into a key.
 _SHOWN = 60
 _BOUNDS = {
@@ -60,6 +63,16 @@ def problems_in(error: ValidationError, table: Table, document: object) -> list[
         The values as they were written: pydantic shows them converted.
     """
     return [_problem(details, table, document) for details in error.errors(include_url=False)]
+
+
+def as_written(problem: Problem, document: object) -> Problem:
+    """The same problem, saying so where a duration it may be about was written as a bare number."""
+    around = _value_at(document, problem.path[:-1], None)
+    keys = _SPANS if problem.path[-1] in _SPANS else (problem.path[-1],)
+    written = around if isinstance(around, dict) else {}
+    bare = [value for key in keys if type(value := written.get(key)) is int]
+    notes = [f"{value} without a unit is {duration_text(value)}" for value in dict.fromkeys(bare)]
+    return problem._replace(text="; ".join([problem.text, *notes]))
 
 
 def _problem(details: ErrorDetails, table: Table, document: object) -> Problem:

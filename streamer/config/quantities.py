@@ -2,7 +2,7 @@
 
 import math
 import re
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
 from streamer.core.eventtime import as_text, parse_time
@@ -21,7 +21,7 @@ _SIZE: Final = re.compile(r"\s*(\d{1,12})\s*([a-z]+)\s*", re.ASCII)
 _SHARE: Final = re.compile(r"\s*(\d{1,6}(?:\.\d{1,12})?)\s*%\s*", re.ASCII)
 _SIZE_EXPECTED: Final = 'expected a size such as "1 MiB" or a whole number of bytes'
 _SHARE_EXPECTED: Final = 'expected a share such as "5 %" or 0.05'
-_TIME_EXPECTED: Final = "expected a time such as 2026-11-01T00:00:00Z, from 2000 to 2100"
+_TIME_EXPECTED: Final = "expected a time with a zone, such as 2026-11-01T00:00:00Z, from 2000 to 2100"
 
 
 def parse_size(value: object) -> int:
@@ -95,21 +95,20 @@ def share_text(share: float) -> str:
 
 
 def parse_instant(value: object) -> int:
-    """Milliseconds since the epoch of a time; one without a zone is UTC, a date is its midnight.
+    """Milliseconds since the epoch of a time; one without a zone could be hours off, so it is refused.
 
     Raises
     ------
     ValueError
         The text says what was expected, not what was found.
     """
-    if isinstance(value, datetime | date):
-        value = value.isoformat()
-    if not isinstance(value, str):
-        raise ValueError(_TIME_EXPECTED)  # noqa: TRY004 - pydantic reports ValueError by its text
     try:
-        return parse_time(value)
+        moment = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
+        if isinstance(moment, datetime) and moment.tzinfo is not None:
+            return parse_time(moment.isoformat())
     except (ValueError, OverflowError) as error:
         raise ValueError(_TIME_EXPECTED) from error
+    raise ValueError(_TIME_EXPECTED)
 
 
 def instant_text(at: int) -> str:

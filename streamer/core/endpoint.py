@@ -16,9 +16,10 @@ from streamer.core.eventtime import as_datetime, start_of
 from streamer.core.retraining import RetrainingBook, Serving
 from streamer.core.rules.history import Expectation, VolumeHistory
 from streamer.core.rules.judge import Judgement, gravest, judge
+from streamer.core.rules.missing import run_of
 from streamer.core.rules.silence import silence
 from streamer.core.rules.unreadable import unreadable
-from streamer.core.rules.view import FeatureView
+from streamer.core.rules.view import FeatureView, Run
 from streamer.core.rules.volume import volume
 from streamer.core.settings import EndpointSettings, Limits
 from streamer.core.statistics import FeatureStatistics, statistics_of
@@ -72,6 +73,8 @@ class Endpoint:
         Records that could not be read, by start of window.
     closed_at : int
         End of the last window closed; 0 before.
+    runs : dict of str to Run
+        Windows in a row in which a feature's values were missing, by variant, version, side and name.
     restarted : tuple of str
         In words, what begins anew since a restart because the configuration changed.
     volumes : dict of str to VolumeHistory
@@ -91,6 +94,7 @@ class Endpoint:
         self.invalid: dict[int, int] = {}
         self.closed_at = 0
         self.restarted: tuple[str, ...] = ()
+        self.runs: dict[str, Run] = {}
         self.volumes: dict[str, VolumeHistory] = {}
         self.since_at: int | None = None
         self.book = AlertBook(name, settings.lasting)
@@ -225,19 +229,31 @@ class Endpoint:
     def _judge_features(self, due: Due, end_at: int) -> list[Judgement]:
         start_at = end_at - self._window
         hours = self._hours(due.track, start_at)
-        return [
-            judge(
-                FeatureView(
-                    due.track.key,
-                    self.settings.rules,
-                    start_at,
-                    end_at,
-                    statistics,
-                    statistics.cells.baseline.profile_over(hours),
-                )
+        timeline = due.track.baseline.timeline if due.track.baseline is not None else None
+        span = None if timeline is None else timeline.end_at - timeline.start_at
+        judgements = []
+        for s in due.statistics:
+            baseline, place = s.cells.baseline, "/".join((*due.track.key[1:], s.side, s.name))
+            view = FeatureView(
+                due.track.key,
+                self.settings.rules,
+                start_at,
+                end_at,
+                s,
+                baseline.profile_over(hours),
+                baseline.missing_over(hours),
+                self.runs.get(place),
+                span,
             )
-            for statistics in due.statistics
-        ]
+            judgements.append(judge(view))
+            if s.rows >= self.settings.rules.minimum_rows:
+                said = next((f for f in judgements[-1].findings if f.rule == "missing"), None)
+                run = run_of(view, said)
+                if run is not None:
+                    self.runs[place] = run
+                else:
+                    self.runs.pop(place, None)
+        return judgements
 
     def _write(self, track: Track, window: Window, statistics: list[FeatureStatistics] | None) -> list[Action]:
         """A window's documents; statistics are made of all its rows where they are not given."""

@@ -69,6 +69,9 @@ class Engine:
         self._changed: set[str] = set()
         self._freezing: Freezing | None = None
         self._decided: list[str] = []
+        # Whom the configuration names: always watched, and unreadable records may be held against them.
+        self._named = {e.name for e in settings.endpoints} | {self.watched.default_names.endpoint} - {""}
+        self._learned = 0
 
     def _key_of(self, names: Names, event_at: int) -> Key | None:
         settings = self.watched.settings_of(names.endpoint)
@@ -85,9 +88,13 @@ class Engine:
         endpoint = self.endpoints.get(name)
         if endpoint is None:
             settings = self.watched.settings_of(name)
-            full = len(self.endpoints) >= self.settings.max_endpoints
-            if settings is None or (full and not self.watched.is_configured(name)):
+            if settings is None:
                 return None
+            if name not in self._named:
+                # Room for those named is kept free: who else is watched must not depend on when they came.
+                if self._learned >= self.settings.max_endpoints - len(self._named):
+                    return None
+                self._learned += 1
             endpoint = self.endpoints[name] = Endpoint(name, settings, self.watched.baselines_of(name))
         self._before_change(name)
         return endpoint
@@ -201,10 +208,12 @@ class Engine:
     def _refuse(self, batch: Batch, rejected: Rejected, lateness: Lateness) -> Action:
         add_reason(self.totals.invalid, rejected.reason)
         at = int(lateness.greatest_at[rejected.record])
-        # Records that can't be read have no time of their own: they count where their shard stood.
-        endpoint = self.endpoints.get(rejected.endpoint) or self._configured_endpoint(rejected.endpoint)
-        if endpoint is not None and at != BEGINNING:
-            self._note_invalid(endpoint, at)
+        # Records that can't be read have no time of their own: they count where their shard stood. Whom a
+        # readable record alone made known has none of them: whether it came before would depend on the batch.
+        if at != BEGINNING:
+            endpoint = self._named_endpoint(rejected.endpoint)
+            if endpoint is not None:
+                self._note_invalid(endpoint, at)
         return Reject(_letter(batch, rejected.record, rejected.reason, rejected.endpoint))
 
     def _note_invalid(self, endpoint: Endpoint, at: int) -> None:
@@ -212,8 +221,8 @@ class Engine:
         endpoint.note_invalid(at)
         self._wake(endpoint.name, endpoint.next_close_at())
 
-    def _configured_endpoint(self, name: str) -> Endpoint | None:
-        return self._endpoint(name) if self.watched.is_configured(name) else None
+    def _named_endpoint(self, name: str) -> Endpoint | None:
+        return self._endpoint(name) if name in self._named else None
 
     def _count_refusal(
         self,
@@ -242,9 +251,9 @@ class Engine:
         Parameters
         ----------
         most : int, optional
-            Close so many endpoints' windows at most: a thousand endpoints end theirs at the same
-            moment, and the loop has other things to do. ``undecided`` says whether some are left;
-            when they are closed makes no difference to what is decided.
+            Close so many windows, or panes and late windows of so many endpoints, at most: a thousand
+            endpoints end theirs at the same moment, and the loop has other things to do. ``undecided``
+            says whether some are left; when they are closed makes no difference to what is decided.
 
         Returns
         -------
@@ -260,14 +269,14 @@ class Engine:
                     self._closing.add(name)
                     heapq.heappush(self._ends, (self.endpoints[name].next_close_at(), name))
         actions: list[Action] = []
-        closed = 0
-        while self._ends and (most is None or closed < most):
+        taken = 0
+        while self._ends and (most is None or taken < most):
+            taken += 1
             end_at, name = heapq.heappop(self._ends)
             endpoint = self.endpoints[name]
             self._before_change(name)
             if end_at <= at:
                 actions += endpoint.close(end_at)
-                closed += 1
                 heapq.heappush(self._ends, (endpoint.next_close_at(), name))
             else:
                 endpoint.close_panes(at)
@@ -285,7 +294,7 @@ class Engine:
             return []
         self._decided = [*self._decided, decision.id][-_DECISIONS:]
         name = endpoint_of(decision, self.endpoints)
-        endpoint = self.endpoints.get(name) or self._configured_endpoint(name)
+        endpoint = self.endpoints.get(name) or self._named_endpoint(name)
         if endpoint is None:
             return apply(decision, None, self.watermarks.at, baseline)
         self._before_change(name)
@@ -356,6 +365,7 @@ class Engine:
             how, given = engine.watched.settings_of(name) or settings.unknown, engine.watched.baselines_of(name)
             endpoint = engine.endpoints[name] = thaw_endpoint(chunks[ENDPOINT + name], how, settings.limits, given)
             engine._wake(name, BEGINNING)
+            engine._learned += name not in engine._named
             if endpoint.restarted:
                 engine.change([name])
         return engine

@@ -13,12 +13,8 @@ from numpy.typing import NDArray
 from streamer.core.columns import Columns
 from streamer.core.layout import Layout
 from streamer.core.profile import Profile, profile_of
-from streamer.core.rawrows import RawRow
+from streamer.core.rawrows import RAW_ROWS, RawRow, smallest
 from streamer.core.schema import Side
-
-# While a baseline is learned, so many rows of one pane are kept at most, those with the smallest
-# identities: more traffic than that learns in seconds anyway.
-RAW_ROWS = 20_000
 
 
 class Part(NamedTuple):
@@ -77,17 +73,7 @@ class Pane:
             else:
                 self.profile.add(part.profile)
         if part.raw:
-            self._keep(part.raw)
-
-    def _keep(self, rows: list[RawRow]) -> None:
-        """Keep the rows with the smallest identities, in one order whatever they came in."""
-        if len(self.raw) >= RAW_ROWS:
-            last = self.raw[-1].identity
-            rows = [row for row in rows if row.identity <= last]
-            if not rows:
-                return
-        self.raw = sorted([*self.raw, *rows])
-        del self.raw[RAW_ROWS:]
+            self.raw = smallest(self.raw, part.raw, RAW_ROWS)
 
 
 def parts_of(

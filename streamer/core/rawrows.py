@@ -5,6 +5,10 @@ from typing import Final
 
 import msgspec
 
+# While a baseline is learned, so many rows of one pane are kept at most, and so many late ones of one
+# window, those with the smallest identities: more traffic than that learns in seconds anyway.
+RAW_ROWS: Final = 20_000
+
 Cell = str | int | float | bool | None
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -32,6 +36,16 @@ class RawRow(msgspec.Struct, frozen=True, order=True):
     event_at: int
     inputs: bytes = b""
     outputs: bytes = b""
+
+
+def smallest(kept: list[RawRow], more: list[RawRow], most: int) -> list[RawRow]:
+    """Of rows kept (in order) and more of them so many with the smallest identities, in one order however they came."""
+    if len(kept) >= most:
+        last = kept[-1].identity
+        more = [row for row in more if row.identity <= last]
+        if not more:
+            return kept
+    return sorted([*kept, *more])[:most]
 
 
 def packed(cells: Iterable[tuple[str, Cell]]) -> bytes:

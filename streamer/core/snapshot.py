@@ -24,6 +24,7 @@ from streamer.core.profile import Profile
 from streamer.core.rawrows import RawRow
 from streamer.core.retraining import RetrainingState
 from streamer.core.rules.history import VolumeHistory, VolumeState
+from streamer.core.rules.view import Run
 from streamer.core.settings import EndpointSettings, Limits, Spans
 from streamer.core.totals import Totals
 from streamer.core.tracks import AddedVersion, Generation
@@ -50,6 +51,7 @@ class _Window(msgspec.Struct, frozen=True):
     counts: WindowCounts
     on_time: bool
     late: bool
+    raw: list[RawRow] = []
 
 
 class _Track(msgspec.Struct, frozen=True):
@@ -79,6 +81,7 @@ class _Endpoint(msgspec.Struct, frozen=True):
     book: AlertBookState
     retraining: RetrainingState
     spans: Spans
+    runs: dict[str, Run]
     added: list[AddedVersion] = []
     accepted: list[int] = []
 
@@ -115,6 +118,7 @@ def freeze_endpoint(endpoint: Endpoint) -> bytes:
         book=endpoint.book.to_state(),
         retraining=endpoint.retraining.state,
         spans=endpoint.settings.spans,
+        runs=dict(sorted(endpoint.runs.items())),
         added=endpoint.tracks.added,
         accepted=endpoint.tracks.accepted,
     )
@@ -134,7 +138,7 @@ def _freeze_track(i: int, track: Generation, arrays: Arrays) -> _Track:
         for name, profile in (("on_time", window.on_time), ("late", window.late)):
             if profile is not None:
                 _freeze_profile(f"{i}/{name}/{start}", profile, arrays)
-        windows.append(_Window(window.counts, window.on_time is not None, window.late is not None))
+        windows.append(_Window(window.counts, window.on_time is not None, window.late is not None, window.raw))
     seen = track.duplicates.to_arrays()
     for n, identities in enumerate(seen.values()):
         arrays[f"{i}/seen/{n}"] = identities
@@ -193,7 +197,7 @@ def thaw_endpoint(
         endpoint.tracks.add(version)
     endpoint.tracks.accepted = list(body.accepted)
     endpoint.since_at = body.since_at
-    endpoint.book = AlertBook.from_state(body.book, settings.alerts)
+    endpoint.book = AlertBook.from_state(body.book, settings.lasting)
     endpoint.retraining.state = body.retraining
     same_spans = replace(body.spans, lateness=settings.spans.lateness) == settings.spans
     for i, state in enumerate(body.tracks):
@@ -211,6 +215,7 @@ def thaw_endpoint(
     if not same_spans:
         endpoint.restarted = ("its panes or windows have another length: everything is summarised anew",)
         return endpoint
+    endpoint.runs = {} if endpoint.restarted else dict(body.runs)
     endpoint.invalid = dict(body.invalid)
     endpoint.closed_at = body.closed_at
     endpoint.volumes = {
@@ -254,6 +259,7 @@ def _thaw_track(
     for held in state.windows:
         start = held.counts.start_at
         window = track.windows[start] = Window(held.counts)
+        window.raw = list(held.raw) if baseline is None else []
         if held.on_time and fits:
             window.on_time = _thaw_profile(f"{i}/on_time/{start}", arrays, track.layout)
         if held.late and fits:

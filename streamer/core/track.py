@@ -137,7 +137,7 @@ class Track:
         return 0 if self.window_at is None else (self.window_at - self.active_at) // self._window - 1
 
     def begin(self, baseline: Baseline, from_at: int) -> None:
-        """Watch by a learned baseline from a window's start on; rows kept of open panes are read again."""
+        """Watch by a learned baseline from a window's start on; rows kept of open panes and late ones are read."""
         self._settle(baseline)
         self.since_at = from_at
         self.learned = []
@@ -148,6 +148,11 @@ class Track:
             if pane.profile is not None:
                 profile.add(pane.profile)
             pane.profile, pane.raw = profile, []
+        for window in self.windows.values():
+            # Late rows of the time before count, but there is nothing to hold them against.
+            if window.raw and window.counts.start_at >= from_at:
+                window.read_late(profile_of(self.layout, columns_of(window.raw, self.readers)))
+            window.raw = []
 
     def forget(self, until_at: int) -> list[Window]:
         """Let go of closed windows that no late record can revise any more.

@@ -4,6 +4,7 @@ import msgspec
 
 from streamer.core.panes import Pane, Part
 from streamer.core.profile import Profile
+from streamer.core.rawrows import RAW_ROWS, RawRow, smallest
 from streamer.core.types import Finding, State
 
 
@@ -78,14 +79,17 @@ class Window:
         Merge of its panes: what rules and detectors see.
     late : Profile or None
         Rows that came late: only the document has them.
+    raw : list of RawRow
+        Late rows that came while the key had no baseline: one may be learned that holds for them.
     """
 
-    __slots__ = ("counts", "late", "on_time")
+    __slots__ = ("counts", "late", "on_time", "raw")
 
     def __init__(self, counts: WindowCounts) -> None:
         self.counts = counts
         self.on_time: Profile | None = None
         self.late: Profile | None = None
+        self.raw: list[RawRow] = []
 
     def add_pane(self, pane: Pane) -> None:
         """Merge a closed pane."""
@@ -101,6 +105,13 @@ class Window:
         self.counts.late_rows_out += part.rows_out
         if with_profile:
             self.late = _merged(self.late, part.profile)
+        if part.raw:
+            self.raw = smallest(self.raw, part.raw, RAW_ROWS)
+
+    def read_late(self, profile: Profile) -> None:
+        """Merge what a learned baseline made of the late rows kept."""
+        self.late = _merged(self.late, profile)
+        self.raw = []
 
     @property
     def whole(self) -> Profile | None:

@@ -20,7 +20,8 @@ def title_of(endpoint: str, cause: Cause, contributions: Sequence[Contribution])
     first = contributions[0]
     match cause:
         case Cause.VOLUME:
-            what = f"traffic {first.size * 100 - 100:+.0f} % of the past weeks'"
+            change = f"traffic {first.size * 100 - 100:+.0f} % against the past weeks"
+            what = change if first.expected >= 1 else "traffic where there used to be none"
         case Cause.SILENCE:
             what = "no traffic"
         case Cause.UNREADABLE:

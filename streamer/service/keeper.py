@@ -17,8 +17,9 @@ from streamer.ports import Clock, DecisionSource, LiveSource, SnapshotStore
 SOURCE: Final = "source"
 SERVICE: Final = "service"
 DECISIONS: Final = "decisions"
-# Endpoints frozen before the loop gets its turn: ~0.2 ms each with 40 features.
-_SLICE: Final = 20
+# Endpoints frozen before the loop gets its turn, ~0.1 ms each with 40 features, while time is left.
+_SLICE: Final = 50
+_SLICE_SECONDS: Final = 0.01
 _SLOWEST_RETRY_SECONDS: Final = 30.0
 
 _log = structlog.get_logger()
@@ -204,6 +205,9 @@ class Keeper:
 
     def _advance(self, freezing: Freezing) -> bool:
         began = self._clock.monotonic()
-        done = freezing.advance(_SLICE)
+        for _ in range(_SLICE):
+            done = freezing.advance(1)
+            if done or self._clock.monotonic() - began > _SLICE_SECONDS:
+                break
         self._metrics.note_step("freeze", self._clock.monotonic() - began)
         return done

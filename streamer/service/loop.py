@@ -16,8 +16,9 @@ from streamer.retry import Retry, stop_or_timeout
 from streamer.service.keeper import Keeper, KeeperSettings
 from streamer.service.publisher import Publisher
 
-# Windows of endpoints closed before the loop gets its turn: ~5 ms each with 40 features.
-_SLICE: Final = 4
+# What is closed before the loop gets its turn: ~5 ms each with 40 features, so few, and while time is left.
+_SLICE: Final = 8
+_SLICE_SECONDS: Final = 0.01
 # A process that was suspended for longer than this asks whether the state is still its own.
 _SURE_SECONDS: Final = 5.0
 # A drain tries a sink that takes nothing for so long; platforms kill after 30 s.
@@ -170,7 +171,10 @@ class Service:
     async def _decide(self) -> None:
         while self.engine.undecided:
             began = self._clock.monotonic()
-            self._collect(self.engine.decide(_SLICE))
+            for _ in range(_SLICE):
+                self._collect(self.engine.decide(1))
+                if not self.engine.undecided or self._clock.monotonic() - began > _SLICE_SECONDS:
+                    break
             self._metrics.note_step("decide", self._clock.monotonic() - began)
             await asyncio.sleep(0)
 

@@ -153,3 +153,23 @@ async def test_one_that_gives_up_waiting_takes_nobodys_room() -> None:
 async def test_a_budget_smaller_than_an_answer_lets_one_in_at_a_time() -> None:
     async with ByteBudget(1).reserve() as reservation:
         assert reservation.held_bytes == ANSWER_BYTES
+
+
+def test_batches_grow_little_by_little_while_they_are_quick_and_shrink_at_once_when_one_is_slow() -> None:
+    pace = Pace(PaceSettings(), Random(1), 0.0)
+    first = pace.batch_records
+    pace.folded(first, 0.001)
+    grown = pace.batch_records
+    assert first < grown <= first * 1.5
+    pace.folded(grown, 0.2)
+    assert pace.batch_records == max(grown // 10, 16)
+    for _ in range(50):
+        pace.folded(pace.batch_records, 1e-6)
+    assert pace.batch_records == PaceSettings().batch_records
+
+
+def test_the_rest_of_an_answer_says_nothing_of_larger_batches() -> None:
+    pace = Pace(PaceSettings(), Random(1), 0.0)
+    before = pace.batch_records
+    pace.folded(3, 1e-6)
+    assert pace.batch_records == before

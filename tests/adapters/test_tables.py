@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from streamer.adapters.tables import CHUNK_ROWS, event_times, table_chunks
+from streamer.adapters.tables import CHUNK_ROWS, separator_of, table_chunks
 from streamer.core.baseline.build import Chunk
 from streamer.core.errors import BaselineError
 from streamer.core.rawrows import Cell
@@ -29,8 +30,8 @@ def written(folder: Path, name: str, content: str | bytes) -> Path:
     return path
 
 
-def read(path: Path, time_column: str = "") -> list[Chunk]:
-    return list(table_chunks(path, time_column, lambda _: None))
+def read(path: Path, time_column: str = "", zone: dt.tzinfo = dt.UTC) -> list[Chunk]:
+    return list(table_chunks(path, time_column, lambda _: None, zone=zone))
 
 
 def columns_of(path: Path) -> dict[str, list[Cell]]:
@@ -54,6 +55,20 @@ def refusal(path: Path, time_column: str = "") -> str:
 def test_csv_cells_are_given_as_they_stand(tmp_path: Path, name: str) -> None:
     path = written(tmp_path, name.lower() if name.endswith("gz") else name, 'x, y\n1,"a,""b\n"\r\n,NA\n\n')
     assert columns_of(path) == {"x": ["1", ""], "y": ['a,"b\n', "NA"]}
+
+
+@pytest.mark.parametrize(
+    ("header", "separator"),
+    [("x,y", ","), ("x;y", ";"), ("x\ty", "\t"), ('"x,1";y', ";"), ("a;b,c", ","), ("x", ",")],
+)
+def test_cells_are_separated_as_the_header_is(tmp_path: Path, header: str, separator: str) -> None:
+    path = written(tmp_path, "t.csv", f"{header}\n" + separator.join("12"[: header.count(separator) + 1]) + "\n")
+    assert separator_of(path) == separator
+    assert next(iter(columns_of(path).values())) == ["1"]
+
+
+def test_only_a_csv_has_a_separator(tmp_path: Path) -> None:
+    assert separator_of(written(tmp_path, "t.jsonl", "{}")) == ""
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
@@ -158,39 +173,32 @@ def test_any_bytes_are_a_table_or_refused(tmp_path_factory: pytest.TempPathFacto
         assert sum(chunk.rows for chunk in chunks) > 0
 
 
-@pytest.mark.parametrize(
-    ("cell", "at"),
-    [
-        ("2013-01-01T05:00:00Z", AT),
-        (" 2013-01-01 05:00 ", AT),
-        ("2013-01-01T00:00:00-05:00", AT),
-        ("20130101T050000Z", AT),
-        ("2013-01-01", AT - 5 * 3_600_000),
-        ("20130101", AT - 5 * 3_600_000),
-        ("1357016400", AT),
-        ("1357016400.25", AT + 250),
-        (1_357_016_400_000, AT),
-        (1_357_016_400, AT),
-        (None, -1),
-        ("", -1),
-        ("5 o'clock", -1),
-        (True, -1),
-        ("nan", -1),
-        (float("inf"), -1),
-        ("1970-01-01T00:00:00Z", -1),
-        ("2013-02-30", -1),
-        (10**400, -1),
-    ],
-)
-def test_event_times_are_iso_8601_or_seconds_or_milliseconds(cell: Cell, at: int) -> None:
-    assert event_times([cell]).tolist() == [at]
-
-
 def test_times_are_read_from_their_column(tmp_path: Path) -> None:
     (chunk,) = read(written(tmp_path, "t.csv", "at,x\n2013-01-01T05:00:00Z,1\nnever,2\n"), "at")
     assert chunk.event_at is not None
     assert list(chunk.event_at) == [AT, -1]
     assert list(chunk.columns) == ["at", "x"]
+
+
+def test_times_are_read_from_a_date_and_a_time_of_day(tmp_path: Path) -> None:
+    (chunk,) = read(written(tmp_path, "t.csv", "d,t,x\n2013/1/1,5:00,1\n"), "d,t")
+    assert chunk.event_at is not None
+    assert list(chunk.event_at) == [AT]
+
+
+def test_times_without_a_zone_are_told_in_the_one_given(tmp_path: Path) -> None:
+    zone = ZoneInfo("America/New_York")
+    (chunk,) = read(written(tmp_path, "t.csv", "at\n2013-01-01T00:00:00\n2013-01-01T05:00:00Z\n"), "at", zone)
+    assert chunk.event_at is not None
+    assert list(chunk.event_at) == [AT, AT]
+
+
+@pytest.mark.parametrize(("zone", "hours"), [("", 0), ("UTC", 5)])
+def test_parquet_times_without_a_zone_are_told_in_the_one_given(tmp_path: Path, zone: str, hours: int) -> None:
+    path = of_parquet(tmp_path, {"at": pa.array([AT - 5 * 3_600_000], pa.timestamp("ms", zone or None))})
+    (chunk,) = read(path, "at", ZoneInfo("America/New_York"))
+    assert chunk.event_at is not None
+    assert list(chunk.event_at) == [AT - hours * 3_600_000]
 
 
 def test_a_time_column_that_is_not_there_gives_no_times(tmp_path: Path) -> None:

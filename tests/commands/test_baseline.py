@@ -160,7 +160,40 @@ def test_a_baseline_of_a_moment_says_that_its_time_tells_nothing(
     path = tmp_path / "train.csv"
     path.write_text("at,x\n" + f"{as_text(START)},1\n{as_text(START)},2\n" * 9)
     _, out, _ = run(capsys, "baseline", "build", str(path), "--out", str(tmp_path), "--time", "at")
-    assert f"the time column spans 1 steps only: {INDEPENDENT}" in out
+    assert f"the time column spans 1 step only: {INDEPENDENT}" in out
+
+
+def test_few_steps_with_rows_are_told_from_many_without(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text("at,x\n" + "".join(f"{as_text(START + day * 86_400_000)},{day}\n" for day in range(4)))
+    _, out, _ = run(capsys, "baseline", "build", str(path), "--out", str(tmp_path), "--time", "at")
+    assert f"only 4 of the 73 steps of time have rows: {INDEPENDENT}" in out
+
+
+def test_a_table_of_a_spreadsheet_is_read(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    rows = [f"2004/3/{1 + hour // 24};{hour % 24}:00;{-200 if hour % 10 == 0 else hour}" for hour in range(240)]
+    path.write_text("\n".join(["date;time;x", *rows]))
+    zone = ("--time", "date,time", "--time-zone", "Europe/Rome")
+    _, out, _ = run(capsys, "baseline", "build", str(path), "--out", str(tmp_path / "out"), *zone, "--missing", "-200")
+    assert "note: the cells are separated by semicolons" in out
+    assert "time: 2004-02-29T23:00:00Z to 2004-03-10T22:00:00Z" in out
+    (x,) = built(tmp_path).features
+    assert (x.minimum, x.missing, x.rows) == (1.0, 24, 240)
+
+
+def test_a_label_that_looks_like_a_missing_number_stays_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    build(capsys, tmp_path, "--missing", "27", "--kind", "age=category")
+    age = built(tmp_path).features[1]
+    assert ("27" in age.feature.values, age.missing) == (True, 0)
+
+
+def test_what_looks_like_an_id_is_hinted_at(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    rows = [f"{i},u{i:05},{i % 50},{i / 7}" for i in range(1_500)]
+    path.write_text("\n".join(["row,user,x,y", *rows]))
+    _, out, _ = run(capsys, "baseline", "build", str(path), "--out", str(tmp_path / "out"), "--json")
+    assert [hint.split()[0] for hint in json.loads(out)["hints"]] == ["row", "user"]
 
 
 def test_machines_are_shown_every_field(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

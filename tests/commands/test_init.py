@@ -1,5 +1,7 @@
 """``streamer init``."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,12 @@ def test_a_folder_that_does_not_exist_is_one_clear_line(tmp_path: Path, capsys: 
     code, _, err = run(capsys, "init", str(tmp_path / "none" / "s.toml"))
     assert code == 1
     assert err.strip().endswith("No such file or directory")
+
+
+def test_a_full_disk_leaves_no_file(tmp_path: Path) -> None:
+    # The system refuses to let any file grow beyond 100 bytes.
+    code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100));"
+    code += f"from streamer.__main__ import main; main(['init', {str(tmp_path / 's.toml')!r}])"
+    done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, f"streamer: can't write {tmp_path / 's.toml'}: File too large\n")
+    assert list(tmp_path.iterdir()) == []

@@ -256,7 +256,8 @@ def test_a_full_disk_exits_1_in_one_line_without_results(folder: Path) -> None:
     assert os.listdir(folder / "out") == []
 
 
-def test_an_interrupted_run_exits_130_without_results(folder: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_is_stopped_leaves_no_results(folder: Path, number: signal.Signals, code: int) -> None:
     given = ["-", "--config", str(folder / "s.toml"), "--out", str(folder / "out"), "--quiet"]
     line = capture().decode() + "\n"
     with subprocess.Popen(
@@ -264,9 +265,9 @@ def test_an_interrupted_run_exits_130_without_results(folder: Path) -> None:
     ) as process:
         while not (folder / "out" / "documents.jsonl.partial").exists():
             assert process.poll() is None, "it ended before it began"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         # It waits for records: these let it come round to the signal.
         _, said = process.communicate(line * 2_000, timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert said == "streamer: interrupted; no results were written\n"
     assert os.listdir(folder / "out") == []

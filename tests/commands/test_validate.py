@@ -1,6 +1,8 @@
 """``streamer validate``."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -81,16 +83,16 @@ def test_a_baseline_that_can_not_be_read_exits_78(
     (tmp_path / "churn" / "baseline.json").write_bytes(data)
     code, _, err = run(capsys, "validate", path)
     assert code == 78
-    assert f'endpoint "churn": {tmp_path / "churn" / "baseline.json"}: ' in err
+    assert f"{path}:3: endpoint[0].baseline: {tmp_path / 'churn' / 'baseline.json'}: " in err
     assert problem in err
 
 
 def test_all_missing_baselines_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    version = '[[endpoint.version]]\nid = "2"\nfrom = 2026-01-01\nbaseline = "two"\n'
+    version = '[[endpoint.version]]\nid = "2"\nfrom = 2026-01-01T00:00:00Z\nbaseline = "two"\n'
     path = configured(tmp_path, version + '[[endpoint]]\nname = "b"\nbaseline = "three"\n')
     _, _, err = run(capsys, "validate", path)
-    assert 'endpoint "churn", version "2": ' in err
-    assert 'endpoint "b": ' in err
+    assert f"{path}:7: endpoint[0].version[0].baseline: " in err
+    assert f"{path}:10: endpoint[1].baseline: " in err
 
 
 @pytest.mark.parametrize(
@@ -124,6 +126,29 @@ def test_without_a_baseline_it_says_that_one_is_learned(tmp_path: Path, capsys: 
     (tmp_path / "s.toml").write_text('[[endpoint]]\nname = "a"\n')
     _, out, _ = run(capsys, "validate", str(tmp_path / "s.toml"))
     assert "# a: learned from the first 2,000 rows" in out
+
+
+def test_a_keep_firing_that_is_stretched_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "validate", configured(tmp_path, "alerts.keep_firing = '9 min'\n"))
+    assert "alerts.keep_firing (9 min) is shorter than two windows, so it is taken as two (10 min)" in out
+
+
+def test_a_default_keep_firing_is_stretched_in_silence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "validate", configured(tmp_path, "window = '1 h'\n"))
+    assert "two windows" not in out
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "streamer", "validate", configured(tmp_path), "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    said = "streamer: can't write to standard output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, said)
 
 
 def test_traffic_without_time_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

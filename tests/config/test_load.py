@@ -67,7 +67,7 @@ from = 2026-10-01T00:00:00Z
 
 [[endpoint.version]]
 id = "2"
-from = "2026-11-01"
+from = "2026-11-01T01:00:00+01:00"
 baseline = "baselines/a2"
 
 [[endpoint]]
@@ -132,6 +132,16 @@ def test_unknown_endpoints_are_watched_by_the_defaults() -> None:
 def test_rules_and_alerts_have_the_names_and_defaults_of_the_core(config: object, core: object) -> None:
     assert set(type(config).model_fields) == set(type(core).__struct_fields__) - {"baseline_is_traffic"}  # type: ignore[attr-defined]
     assert all(getattr(config, name) == getattr(core, name) for name in type(config).model_fields)  # type: ignore[attr-defined]
+
+
+def test_a_key_is_placed_by_its_line_or_its_variable(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text('[[endpoint]]\nname = "a"\nbaseline = "x"\n')
+    path = ("endpoint", 0, "baseline")
+    variables = {"STREAMER_ENDPOINT__0__BASELINE": "y"}
+    assert load(tmp_path / "s.toml", {}).place_of(path) == f"{tmp_path / 's.toml'}:3: endpoint[0].baseline"
+    placed = load(tmp_path / "s.toml", variables).place_of(path)
+    assert placed == "STREAMER_ENDPOINT__0__BASELINE: endpoint[0].baseline"
+    assert parse("", {}).place_of(path) == "endpoint[0].baseline"
 
 
 def test_paths_are_relative_to_the_configuration(tmp_path: Path) -> None:
@@ -201,7 +211,8 @@ def test_an_absolute_path_stays_as_it_is() -> None:
         ),
         (
             "[defaults]\noffset = 15",
-            "s.toml:2: defaults.offset: the offset (15 s) must be a whole number of panes (10 s)",
+            "s.toml:2: defaults.offset: the offset (15 s) must be a whole number of panes (10 s); "
+            "15 without a unit is 15 s",
         ),
         (
             "[defaults]\ntime_zone = 'America/NewYork'",
@@ -236,15 +247,20 @@ def test_an_absolute_path_stays_as_it_is() -> None:
             'did you mean "churn"?',
         ),
         (
-            "[[endpoint]]\nname = 'a'\n[[endpoint.version]]\nid = '1'\nfrom = 2026-01-02\n"
-            "[[endpoint.version]]\nid = '2'\nfrom = 2026-01-01",
+            "[[endpoint]]\nname = 'a'\n[[endpoint.version]]\nid = '1'\nfrom = 2026-01-02T00:00:00Z\n"
+            "[[endpoint.version]]\nid = '2'\nfrom = 2026-01-01T00:00:00Z",
             "s.toml:8: endpoint[0].version[1].from: must be later than the version before: "
             "versions stand in order of time",
         ),
         (
             "[[endpoint]]\nname = 'a'\n[[endpoint.version]]\nid = '1'\nfrom = 12:00:00",
-            "s.toml:5: endpoint[0].version[0].from: expected a time such as 2026-11-01T00:00:00Z, from 2000 to 2100, "
-            "found the time 12:00:00",
+            "s.toml:5: endpoint[0].version[0].from: expected a time with a zone, such as 2026-11-01T00:00:00Z, "
+            "from 2000 to 2100, found the time 12:00:00",
+        ),
+        (
+            "[[endpoint]]\nname = 'a'\nwindow = 5\npane = '10 s'",
+            "s.toml:4: endpoint[0].pane: the window (5 s) must be a whole number of panes (10 s); "
+            "5 without a unit is 5 s",
         ),
         ("[index]\nsqlite = ''", 's.toml:2: index.sqlite: expected a text that is not empty, found ""'),
         ("x = 1 y = 2", "s.toml:1: not TOML: expected newline or end of document after a statement, column 7"),

@@ -53,17 +53,28 @@ def test_a_share_that_is_written_is_read_back(share: float) -> None:
     [
         "2026-11-01T00:00:00Z",
         "2026-11-01T01:00:00+01:00",
-        "2026-11-01",
         datetime(2026, 11, 1, tzinfo=UTC),
+    ],
+)
+def test_a_time_has_a_zone(value: object) -> None:
+    assert instant_text(parse_instant(value)) == "2026-11-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2026-11-01",
+        "2026-11-01T00:00:00",
         datetime(2026, 11, 1),  # noqa: DTZ001 - TOML's local time
         date(2026, 11, 1),
     ],
 )
-def test_a_time_is_read_as_utc_unless_it_says_otherwise(value: object) -> None:
-    assert instant_text(parse_instant(value)) == "2026-11-01T00:00:00Z"
+def test_a_time_without_a_zone_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="expected a time with a zone"):
+        parse_instant(value)
 
 
-@pytest.mark.parametrize("value", ["tomorrow", 0, "1999-12-31T00:00:00Z", "2100-01-01", None, ""])
+@pytest.mark.parametrize("value", ["tomorrow", 0, "1999-12-31T00:00:00Z", "2100-01-01T00:00:00Z", None, ""])
 def test_other_times_are_refused(value: object) -> None:
     with pytest.raises(ValueError, match="expected a time"):
         parse_instant(value)

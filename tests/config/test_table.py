@@ -22,7 +22,7 @@ def test_the_readme_has_the_table_of_today() -> None:
         "| `index.sqlite` | text | none | SQLite file of the embedded index; none when left out |",
         '| `source.idle` | duration | `"30 s"` | A shard quiet this long stops holding the others back |',
         "| `endpoint[].name` | text | required | The endpoint's name as SageMaker knows it |",
-        "| `endpoint[].version[].from` | time | required | When it took over |",
+        "| `endpoint[].version[].from` | time | required | When it took over, with its zone |",
     ],
 )
 def test_a_key_has_a_row(row: str) -> None:

@@ -195,7 +195,8 @@ def test_the_text_says_when_records_are_taken_as_independent() -> None:
 @pytest.mark.parametrize(
     ("cause", "more", "title"),
     [
-        (Cause.VOLUME, {"size": 0.5, "unit": "ratio"}, "e: traffic -50 % of the past weeks'"),
+        (Cause.VOLUME, {"size": 0.5, "expected": 100.0}, "e: traffic -50 % against the past weeks"),
+        (Cause.VOLUME, {"size": 500.0, "expected": 0.0}, "e: traffic where there used to be none"),
         (Cause.SILENCE, {}, "e: no traffic"),
         (Cause.UNREADABLE, {"live": 0.31}, "e: 31 % of records can't be read"),
         (Cause.DRIFT, {}, "e: drift in x"),
@@ -283,3 +284,11 @@ def test_the_text_says_what_an_operator_decided() -> None:
         "Muted until 5 Jan 2026 09:01 UTC.",
     ]
     assert "An operator's word: false alarm." in text_of(msgspec.structs.replace(incident, verdict=Verdict.FALSE_ALARM))
+
+
+def test_what_is_as_large_and_not_proven_neither_starts_an_incident_nor_ends_one() -> None:
+    book = AlertBook("e", SPANS)
+    assert step(book, 1, [finding(1, state=State.NOT_ENOUGH)]) == []
+    step(book, 2, [finding(2)])
+    assert all(step(book, minute, [finding(minute, state=State.NOT_ENOUGH)]) == [] for minute in range(3, 11))
+    assert told(step(book, 11)) == ["resolved"]

@@ -72,6 +72,27 @@ def test_a_wrong_number_of_columns_refuses_that_record_alone() -> None:
     assert [(f.record, f.reason) for f in failures] == [(1, Reason.COLUMN_COUNT), (2, Reason.COLUMN_COUNT)]
 
 
+@pytest.mark.parametrize("text", ["x,y\n1,2\n3,4\n", "x,y\r\n1,2\r\n3,4", '"x","y"\n1,2\n3,4', "x,y\n\n1,2\n3,4"])
+def test_a_header_line_sent_along_is_no_row(text: str) -> None:
+    columns, failures = reader().read([csv_payload("7,8"), csv_payload(text)])
+    assert numbers(columns) == [[7, 8], [1, 2], [3, 4]]
+    assert columns.mistyped is None or not columns.mistyped.any()
+    assert failures == []
+
+
+@pytest.mark.parametrize("text", ["y,x\n1,2", "1,2\nx,y"])
+def test_a_line_of_texts_that_is_no_header_is_a_row_with_its_cells_mistyped(text: str) -> None:
+    columns, _ = reader().read([csv_payload(text)])
+    assert columns.rows == 2
+    assert columns.mistyped is not None
+    assert columns.mistyped.any(axis=0).sum() == 1
+
+
+def test_a_header_whose_names_need_quotes_is_no_row_either() -> None:
+    columns, _ = reader(baseline(number("a,b"), number("y"))).read([csv_payload('"a,b",y\n1,2')])
+    assert numbers(columns) == [[1, 2]]
+
+
 def test_one_ragged_row_refuses_its_whole_record() -> None:
     assert refusal(csv_payload("1,2\n3")) is Reason.COLUMN_COUNT
 
@@ -121,6 +142,9 @@ def test_csv_quoted_csv_and_json_mean_the_same(rows: list[tuple[float, int]]) ->
         ([{"x": 1, "y": 2}, {"y": 5}], [[1, 2], [-999, 5]]),
         ({"x": [1, 3], "y": [2, 4]}, [[1, 2], [3, 4]]),
         ('{"x": NaN, "y": 2}', [[-999, 2]]),
+        ({"dataframe_split": {"columns": ["y", "x"], "data": [[1, 2]]}}, [[2, 1]]),
+        ({"dataframe_records": [{"x": 1, "y": 2}]}, [[1, 2]]),
+        ({"data": {"names": ["y", "x"], "ndarray": [[1, 2]]}}, [[2, 1]]),
         ('{"x": 1, "y": 2}\n{"x": 3, "y": 4}', [[1, 2], [3, 4]]),
     ],
 )
@@ -195,6 +219,12 @@ def test_base64_is_undone_and_sniffed() -> None:
         (json_payload('{"x": ' + "[" * 70 + "]" * 70 + "}"), Reason.TOO_DEEP),
         (json_payload({"instances": []}), Reason.EMPTY_PAYLOAD),
         (json_payload({"instances": [[1, 2, 3]]}), Reason.COLUMN_COUNT),
+        (json_payload({"X": 1, "Y": 2}), Reason.BAD_LAYOUT),
+        (json_payload([{"x": 1}, {"payload": {"x": 1}}]), Reason.BAD_LAYOUT),
+        (json_payload({"x": {}}), Reason.BAD_LAYOUT),
+        (json_payload({"dataframe_split": {"columns": ["a", "b"], "data": [[1, 2]]}}), Reason.BAD_LAYOUT),
+        (csv_payload("x,y"), Reason.EMPTY_PAYLOAD),
+        (csv_payload("x,y\r\n"), Reason.EMPTY_PAYLOAD),
         (json_payload('{"x": ' + "9" * 5000 + ', "y": NaN}'), Reason.BAD_JSON),
     ],
 )
@@ -206,6 +236,8 @@ def test_what_is_no_payload_is_refused_for_a_stated_reason(payload: SidePayload,
     ("payload", "limits", "reason"),
     [
         (csv_payload("1,2\n" * 4), {"rows": 3}, Reason.TOO_MANY_ROWS),
+        (csv_payload("x,y\n" + "1,2\n" * 3), {"rows": 3}, Reason.TOO_MANY_ROWS),
+        (csv_payload("x,y\r\n" + "1,2\r\n" * 3), {"rows": 3}, Reason.TOO_MANY_ROWS),
         (json_payload([[1, 2]] * 4), {"rows": 3}, Reason.TOO_MANY_ROWS),
         (json_payload("[1,2]\n" * 4, "application/jsonlines"), {"rows": 3}, Reason.TOO_MANY_ROWS),
         (json_payload({"x": [1] * 4, "y": [2] * 4}), {"rows": 3}, Reason.TOO_MANY_ROWS),
@@ -253,7 +285,22 @@ ANY_PAYLOADS = st.builds(
         json_texts,
         st.lists(st.lists(cells, min_size=1, max_size=4).map(",".join), max_size=4).map("\n".join),
         st.sampled_from(
-            ["1,2", "1,2,a\r\n3,4,b", '"1",2', "\ufeff1,2", "1,2\n\n", "\n1,2", "1\0,2", "-0,2", " 1, 2 ", "01,2"]
+            [
+                "x,y\n1,2",
+                "x\n1",
+                "x,y,k\r\n1,2,a",
+                "x",
+                "1,2",
+                "1,2,a\r\n3,4,b",
+                '"1",2',
+                "\ufeff1,2",
+                "1,2\n\n",
+                "\n1,2",
+                "1\0,2",
+                "-0,2",
+                " 1, 2 ",
+                "01,2",
+            ]
         ),
     ),
     st.sampled_from(["CSV", "CSV", "JSON", "BASE64", "XML"]),

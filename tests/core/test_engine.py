@@ -165,6 +165,19 @@ def test_unreadable_records_count_in_the_window_their_shard_stood_in() -> None:
     assert [d["invalid"] for d in found] == [1, 0]
 
 
+def test_unreadable_records_are_held_against_nobody_the_configuration_does_not_name() -> None:
+    found = documents(
+        [batch(b"junk", record(0, "a", endpoint="stranger"), b"junk", record(70, "b"), keys=["stranger/V"] * 4)]
+    )
+    assert [d["invalid"] for d in endpoint_windows(found, "stranger")] == [0]
+
+
+def test_unreadable_records_are_held_against_the_endpoint_of_records_that_name_none() -> None:
+    good = [capture("1", None, at=START + s * 1000, event_id=str(s)) for s in (0, 70)]
+    found = documents([batch(good[0], b"junk", good[1])], EngineSettings(endpoint="only"))
+    assert [d["invalid"] for d in endpoint_windows(found, "only")] == [1]
+
+
 def test_an_endpoint_that_is_not_configured_is_ignored_when_told_so() -> None:
     how = EngineSettings(endpoints=(KNOWN,), learn_unknown=False)
     engine = Engine(how, BASELINES)
@@ -173,10 +186,23 @@ def test_an_endpoint_that_is_not_configured_is_ignored_when_told_so() -> None:
 
 
 def test_more_endpoints_than_allowed_are_ignored_but_configured_ones_never() -> None:
-    how = EngineSettings(endpoints=(KNOWN,), max_endpoints=1)
+    how = EngineSettings(endpoints=(KNOWN,), max_endpoints=2)
     engine = Engine(how, BASELINES)
     engine.ingest(batch(*(record(0, "a", endpoint=name) for name in ("one", "two", "known"))), NOW)
     assert (engine.totals.ignored, sorted(engine.endpoints)) == (1, ["known", "one"])
+
+
+def test_who_is_watched_besides_does_not_depend_on_whether_a_configured_endpoint_came_first() -> None:
+    how = EngineSettings(endpoints=(KNOWN, LEARNED), max_endpoints=3)
+    names = ("one", "known", "two", "learned")
+    for order in (names, ("known", "learned", "one", "two")):
+        engine = Engine(how, BASELINES)
+        for i, name in enumerate(order):
+            engine.ingest(batch(record(0, "a", endpoint=name), first=i), NOW)
+        assert sorted(engine.endpoints) == ["known", "learned", "one"]
+    engine = Engine.restore(how, BASELINES, engine.snapshot())
+    engine.ingest(batch(record(0, "b", endpoint="two"), first=9), NOW)
+    assert "two" not in engine.endpoints
 
 
 def test_more_variants_and_versions_than_allowed_are_ignored() -> None:
@@ -208,15 +234,35 @@ def test_without_a_baseline_one_is_learned_at_a_windows_end_and_the_state_says_s
     assert learned == {"_c0", "_c1", "_c2", "output_0"}
 
 
+def test_late_rows_around_the_end_of_a_burn_in_are_held_against_what_was_learned_whatever_the_batches() -> None:
+    def one(seconds: int, event_id: str) -> bytes:
+        return record(seconds, event_id, f"{seconds % 5},{seconds % 3},a", "learned")
+
+    records = [one(s, str(s)) for s in range(90)] + [one(61, "late"), one(130, "z")]
+    together = documents([batch(*records)])
+    apart = documents([batch(payload, first=i) for i, payload in enumerate(records)])
+    assert together == apart
+    second = [d for d in together if d["window_start"] == "2026-01-05T09:01:00Z" and d["kind"] == "feature"]
+    assert {d["rows"] for d in second if d["endpoint"] == "learned"} == {31}
+
+
 def test_values_far_outside_the_baseline_raise_an_alert() -> None:
     wild = [record(i, str(i), "900,2,a") for i in range(30)]
     found = run([batch(*wild, record(70, "z"))])
     assert any(b"wild" in alert for alert in found.alerts)
 
 
-# Records of three shards: (seconds, identity, which kind of record).
-events = st.lists(
-    st.tuples(st.integers(0, 900), st.integers(0, 30), st.sampled_from("nnnnnnwlljtpovv")), min_size=1, max_size=40
+# Records of three shards: (seconds, identity, which kind of record), over many windows or around the end of a burn-in.
+events = st.one_of(
+    st.lists(
+        st.tuples(st.integers(0, 900), st.integers(0, 30), st.sampled_from("nnnnnnwlljtpovvsxq")),
+        min_size=1,
+        max_size=40,
+    ),
+    # Enough to learn from in the first window, and what may be late in the next.
+    st.lists(st.tuples(st.integers(50, 150), st.integers(0, 30), st.sampled_from("lllllqsxjyz")), max_size=25).map(
+        lambda more: [(i * 9, i, "l") for i in range(6)] + more
+    ),
 )
 
 
@@ -227,8 +273,16 @@ def made(seconds: int, identity: int, kind: str) -> bytes:
             return record(seconds, name, "900,2,zz")
         case "l":
             return record(seconds, name, f"{identity % 4},{identity},{'ab'[identity % 2]}", "learned")
-        case "j":
+        case "j" | "x":
             return b"junk %d" % identity
+        case "s":
+            return record(seconds, name, f"{identity % 3},{identity},x", "stranger")
+        case "y":
+            return json.dumps({"endpoint": "stranger" if identity % 2 else "learned", "capture": {}}).encode()
+        case "z":
+            return record(seconds, name, endpoint="learned").replace(b"2026-01", b"2026-13")
+        case "q":
+            return record(seconds, name, '"', "learned")
         case "t":
             return record(seconds, name, "1,2\n3,4,a")
         case "p":
@@ -244,20 +298,26 @@ def made(seconds: int, identity: int, kind: str) -> bytes:
 @st.composite
 def interleavings(draw: st.DrawFn) -> tuple[list[Batch], list[Batch]]:
     """The same records of three shards twice: in two interleavings and with two sets of batch bounds."""
-    shards = {name: [made(*event) for event in sorted(draw(events), key=lambda e: e[0] + e[1] % 9)] for name in "abc"}
+    spread = draw(st.sampled_from([9, 31]))
+    shards = {}
+    for name in "abc":
+        several = sorted(draw(events), key=lambda e: e[0] + e[1] % spread)
+        # Junk says by its partition key alone whom it is from.
+        shards[name] = [(made(*e), "stranger/V" if e[2] == "x" else "known/AllTraffic") for e in several]
     return _shuffled(draw, shards), _shuffled(draw, shards)
 
 
-def _shuffled(draw: st.DrawFn, shards: dict[str, list[bytes]]) -> list[Batch]:
+def _shuffled(draw: st.DrawFn, shards: dict[str, list[tuple[bytes, str]]]) -> list[Batch]:
     at = dict.fromkeys(shards, 0)
     batches = []
     while any(at[name] < len(shards[name]) for name in shards):
         name = draw(st.sampled_from([n for n in shards if at[n] < len(shards[n])]))
-        size = draw(st.integers(1, 12))
-        payloads = shards[name][at[name] : at[name] + size]
-        keys = ["known/AllTraffic"] * len(payloads)
-        batches.append(batch(*payloads, shard=name, first=at[name], keys=keys))
-        at[name] += len(payloads)
+        size = draw(st.sampled_from([1, 2, 3, 5, 12, 40]))
+        mine = shards[name][at[name] : at[name] + size]
+        batches.append(
+            batch(*(payload for payload, _ in mine), shard=name, first=at[name], keys=[key for _, key in mine])
+        )
+        at[name] += len(mine)
     return batches
 
 

@@ -148,6 +148,48 @@ def test_nested_values_have_one_place_each(text: str, rows: list[Row]) -> None:
     assert json_of(text) == rows
 
 
+@pytest.mark.parametrize(
+    ("document", "rows"),
+    [
+        ({"dataframe_split": {"columns": ["y", "x"], "data": [[1, 2], [3, 4]]}}, [{"y": 1, "x": 2}, {"y": 3, "x": 4}]),
+        ({"columns": ["y", "x"], "index": [0], "data": [[1, 2]]}, [{"y": 1, "x": 2}]),
+        ({"dataframe_records": [{"x": 1, "y": 2}]}, [{"x": 1, "y": 2}]),
+        ({"data": {"names": ["x", "y"], "ndarray": [[1, 2]]}}, [{"x": 1, "y": 2}]),
+        ({"data": {"names": ["x"], "ndarray": [1, 2]}}, [{"x": 1}, {"x": 2}]),
+        ({"data": {"ndarray": [[1, 2]]}}, [[1, 2]]),
+        ({"data": {"names": ["x", "y"], "ndarray": [[1, [2, 3]]]}}, [{"x": 1, "y_0": 2, "y_1": 3}]),
+    ],
+)
+def test_names_that_stand_beside_the_rows_name_their_cells(document: object, rows: list[Row]) -> None:
+    for names in (None, NAMES):
+        assert json_of(json.dumps(document), names) == rows
+
+
+@pytest.mark.parametrize(
+    ("table", "limits", "reason"),
+    [
+        ({"columns": ["x", 1], "data": [[1, 2]]}, {}, Reason.BAD_LAYOUT),
+        ({"columns": ["x", "y"], "data": [[1]]}, {}, Reason.COLUMN_COUNT),
+        ({"columns": ["x", "y"], "data": [[1, 2]]}, {"features": 1}, Reason.TOO_MANY_FEATURES),
+        ({"columns": ["x", "y"], "data": [[1, 2]] * 3}, {"rows": 2}, Reason.TOO_MANY_ROWS),
+        ({"columns": ["x", "y"], "data": []}, {}, Reason.EMPTY_PAYLOAD),
+    ],
+)
+def test_names_that_do_not_fit_their_rows_refuse_the_payload(
+    table: dict[str, object], limits: dict[str, int], reason: Reason
+) -> None:
+    assert refusal(json.dumps(table), Format.JSON, NAMES, **limits) is reason
+    assert refusal(json.dumps({"dataframe_split": table}), Format.JSON, NAMES, **limits) is reason
+
+
+def test_features_named_like_a_tables_keys_are_features() -> None:
+    names = ("columns", "data")
+    assert json_of('{"columns": [1, 2], "data": [3, 4]}', names) == [
+        {"columns": 1, "data": 3},
+        {"columns": 2, "data": 4},
+    ]
+
+
 def test_a_feature_named_like_a_row_key_is_a_feature() -> None:
     assert json_of('{"data": [1, 2]}', ("data",)) == [{"data": 1}, {"data": 2}]
     assert json_of('{"data": [1, 2]}', ("x", "y")) == [[1, 2]]

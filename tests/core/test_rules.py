@@ -10,8 +10,9 @@ from streamer.core.layout import Layout
 from streamer.core.profile import profile_of
 from streamer.core.rules.history import Expectation
 from streamer.core.rules.judge import Judgement, judge
+from streamer.core.rules.missing import missing, run_of
 from streamer.core.rules.unreadable import unreadable
-from streamer.core.rules.view import FeatureView, percent
+from streamer.core.rules.view import FeatureView, Run, percent
 from streamer.core.rules.volume import volume
 from streamer.core.schema import Side
 from streamer.core.settings import Rules
@@ -254,3 +255,51 @@ def test_records_unreadable_on_one_side_count_too() -> None:
 @pytest.mark.parametrize(("share", "text"), [(0.5, "50 %"), (0.123, "12 %"), (0.034, "3.4 %"), (0.0012, "0.12 %")])
 def test_a_share_is_told_with_two_digits(share: float, text: str) -> None:
     assert percent(share) == text
+
+
+def outage_baseline() -> FeatureBaseline:
+    """A feature missing in 0.4 % of its baseline's rows, all of them in outages of some hours."""
+    rare = msgspec.structs.replace(number("x", rows=100_000), missing=400, counts=(9_960,) * 10)
+    return with_dispersion(
+        rare,
+        "missing",
+        Dispersion(rows=(70.0, 140.0, 280.0, 560.0), ratio=(60.0, 110.0, 180.0, 200.0), degrees=(3.0,) * 4),
+    )
+
+
+def test_a_dead_feed_is_proven_by_its_going_on_where_the_baseline_had_outages() -> None:
+    feature, rules, run = outage_baseline(), Rules(minimum_rows=50), None
+    states = []
+    layout = Layout(baseline(feature))
+    nothing = Columns(np.full((1, 70), np.nan), None, np.empty((0, 70), np.int32), np.arange(70))
+    statistics = statistics_of(layout, profile_of(layout, {Side.INPUT: nothing}))[0]
+    for hour in range(48):
+        view = FeatureView(
+            KEY, rules, hour * 3_600_000, (hour + 1) * 3_600_000, statistics, 0.0, None, run, 60 * 86_400_000
+        )
+        found = missing(view)
+        assert found is not None
+        states.append(found.state)
+        run = run_of(view, found)
+    assert states[0] is State.NOT_ENOUGH
+    assert states[-1] is State.BROKEN
+    assert states == sorted(states, key=lambda s: s is State.BROKEN)
+    assert states.count(State.NOT_ENOUGH) < 40
+
+
+def test_a_run_ends_with_the_first_window_that_has_its_values() -> None:
+    feature = outage_baseline()
+    layout = Layout(baseline(feature))
+    full = Columns(np.ones((1, 70)), None, np.empty((0, 70), np.int32), np.arange(70))
+    statistics = statistics_of(layout, profile_of(layout, {Side.INPUT: full}))[0]
+    view = FeatureView(KEY, Rules(), 0, 1, statistics, 0.0, None, Run(0, 700, 700))
+    assert run_of(view, missing(view)) is None
+
+
+def test_values_that_are_always_missing_at_this_hour_are_no_trouble() -> None:
+    values = [math.nan] * 200 + uniform(800)
+    layout = Layout(baseline(number("x", rows=10_000)))
+    columns = Columns(np.array([values]), None, np.empty((0, 1000), np.int32), np.arange(1000))
+    statistics = statistics_of(layout, profile_of(layout, {Side.INPUT: columns}))[0]
+    assert missing(FeatureView(KEY, Rules(), 0, END, statistics, 0.0, 0.2)) is None
+    assert missing(FeatureView(KEY, Rules(), 0, END, statistics, 0.0, None)) is not None

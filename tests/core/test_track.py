@@ -164,6 +164,20 @@ def test_late_rows_of_the_time_before_the_learned_baseline_are_counted_only() ->
     assert t.window_of(START + 60_000).late == profile(1)
 
 
+def test_late_rows_kept_while_learning_are_read_where_the_learned_baseline_holds() -> None:
+    t = track(learned=True)
+    t.add([raw_part(at, [n])._replace(late=True) for at, n in ((5, 1), (65, 1), (75, 1), (130, 9))])
+    t.begin(BASELINE, START + 60_000)
+    expected = profile(1)
+    expected.add(profile(1))
+    assert t.window_of(START).late is None
+    assert t.window_of(START + 60_000).late == expected
+    assert [window.raw for window in t.windows.values()] == [[], [], []]
+    t.add([part(66, late=True)])
+    expected.add(profile(1))
+    assert t.window_of(START + 60_000).late == expected
+
+
 def test_rows_already_summarised_stay_when_a_baseline_is_learned() -> None:
     t = track(learned=True)
     t.add([raw_part(60, [1]), part(60, rows=2)])

@@ -1,11 +1,14 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import streamer.core.windows as windows
 from streamer.core.columns import Columns
 from streamer.core.layout import Layout
 from streamer.core.panes import Pane, Part
 from streamer.core.profile import Profile, profile_of
+from streamer.core.rawrows import RawRow
 from streamer.core.schema import Side
 from streamer.core.windows import Window, WindowCounts
 from tests.strategies import baseline, columns, number
@@ -63,6 +66,15 @@ def test_late_rows_without_a_baseline_of_their_own_time_are_counted_only() -> No
     window.add_late(part(rows(2), late=True), with_profile=False)
     assert window.late is None
     assert window.counts.late_records == 1
+
+
+def test_late_rows_kept_while_learning_are_so_many_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "RAW_ROWS", 2)
+    window = Window(WindowCounts(0))
+    for identity in (9, 4, 7):
+        window.add_late(Part(0, True, 1, 1, 0, None, [RawRow(identity, 0, 0)]), with_profile=True)
+    assert [row.identity for row in window.raw] == [4, 7]
+    assert window.counts.late_rows_in == 3
 
 
 def test_a_panes_profile_is_copied_and_not_shared() -> None:

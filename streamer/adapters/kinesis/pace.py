@@ -16,6 +16,10 @@ _MOST_RECORDS: Final = 10_000
 _BYTES_PER_SECOND: Final = 1.9 * _MIB
 # Of the old mean when a new answer comes in.
 _REMEMBERED: Final = 0.7
+# Records of a batch at first and at least, and how much the next one may be larger.
+_FIRST_RECORDS: Final = 64
+_LEAST_RECORDS: Final = 16
+_GROWTH: Final = 1.5
 # Additive increase, multiplicative decrease of the share of our pace we allow ourselves.
 _RECOVERY: Final = 0.05
 _LEAST_SHARE: Final = 1 / 16
@@ -38,7 +42,10 @@ class PaceSettings(msgspec.Struct, frozen=True, kw_only=True):
     quiet_per_second : float
         Reads of all quiet shards together up to which none waits longer than ``quiet_first_seconds``.
     batch_records, batch_bytes : int
-        What a batch holds about: it folds within 20 ms.
+        What an answer holds about.
+    batch_seconds : float
+        What a batch of it takes to fold about: the loop is held meanwhile. A record costs 10 us among
+        many of its endpoint, and 500 us alone.
     """
 
     flowing_per_second: float = 2.0
@@ -49,6 +56,7 @@ class PaceSettings(msgspec.Struct, frozen=True, kw_only=True):
     quiet_per_second: float = 20.0
     batch_records: int = 2_000
     batch_bytes: int = 2 * _MIB
+    batch_seconds: float = 0.02
 
 
 class Pace:
@@ -78,12 +86,28 @@ class Pace:
         self._chance = chance
         self._flowed_at = now
         self._mean_bytes = settings.batch_bytes / settings.batch_records
+        self._records = float(min(_FIRST_RECORDS, settings.batch_records))
 
     @property
     def limit(self) -> int:
         """Records to ask for: a batch of them, by what records here have come to."""
         settings = self._settings
         return max(1, min(settings.batch_records, _MOST_RECORDS, int(settings.batch_bytes / self._mean_bytes)))
+
+    @property
+    def batch_records(self) -> int:
+        """Records to fold at once, by what they have cost here."""
+        return int(self._records)
+
+    def folded(self, records: int, seconds: float) -> None:
+        """Note what a batch took: the next ones are smaller at once, or larger little by little."""
+        settings = self._settings
+        fit = records * settings.batch_seconds / max(seconds, 1e-9)
+        if seconds > settings.batch_seconds:
+            self._records = max(_LEAST_RECORDS, min(self._records, fit))
+        elif records >= self.batch_records:
+            # A smaller one, the rest of an answer, says nothing of larger ones.
+            self._records = min(fit, self._records * _GROWTH, settings.batch_records)
 
     def answered(
         self,

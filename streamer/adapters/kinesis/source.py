@@ -1,7 +1,7 @@
 """Source: a stream's shards, read in the order in which they follow one another."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from random import Random
 from typing import Final, Literal
 
@@ -25,6 +25,8 @@ from streamer.retry import Attempt, Backoff, Retry, stop_or_timeout
 _LOG: Final = structlog.get_logger()
 _BACKOFF: Final = Backoff(first_seconds=0.5, most_seconds=5.0)
 _GAPS_KEPT: Final = 100
+# Once told to stop; a call may take longer than a drain has.
+_LAST_SECONDS: Final = 2.0
 # Listings may be a little old; hash keys that nobody takes for longer than this are trouble.
 _UNCOVERED_SECONDS: Final = 180.0
 
@@ -152,7 +154,7 @@ class KinesisSource:
         intake : Intake
             Gets everything. Its state and this source's must be taken in one step.
         stop : asyncio.Event
-            Tested between batches and waits.
+            Tested between batches and waits; a call that has no answer two seconds later is given up.
         """
         if self._start is None:
             self._start = self._first_start()
@@ -174,8 +176,13 @@ class KinesisSource:
             async with asyncio.TaskGroup() as group:
                 running = _Running(self._graph, self._readers, parts, group, self._note_gap)
                 running.resume()
-                await self._list_again_and_again(running, parts)
+                listing = group.create_task(self._list_again_and_again(running, parts), name="list")
+                await stop.wait()
                 running.stop_waiting()
+                # An answer on its way is still taken; one that stalls must not use up the drain.
+                _, stalled = await asyncio.wait({listing, *running.tasks}, timeout=_LAST_SECONDS)
+                for task in stalled:
+                    task.cancel()
         finally:
             self._readers.clear()
 
@@ -239,6 +246,11 @@ class _Running:
     def reader_count(self) -> int:
         """Shards that are read."""
         return len(self._readers)
+
+    @property
+    def tasks(self) -> Collection[asyncio.Task[None]]:
+        """Those that read a shard."""
+        return self._tasks.values()
 
     def resume(self) -> None:
         """Read on in the shards that were being read."""

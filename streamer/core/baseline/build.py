@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.baseline.cells import grid_of, label_cells, number_cells
-from streamer.core.baseline.chunks import Chunk, blocks
+from streamer.core.baseline.chunks import Chunk, blocks, without
 from streamer.core.baseline.columns import BuildOptions, Column, columns_of, skipped_by
 from streamer.core.baseline.dispersion import (
     cells_dispersion,
+    missing_dispersion,
     score_dispersion,
-    share_dispersion,
     spread_of,
     standardised,
 )
@@ -57,7 +57,7 @@ def build(chunks: Callable[[], Iterable[Chunk]], options: BuildOptions) -> Basel
     zone = zone_of(options.time_zone)
     if options.step_seconds is not None and options.step_seconds < 1:
         raise BaselineError("a step is at least 1 second long")
-    survey = survey_of(blocks(chunks()), options.kinds, skipped_by(options))
+    survey = survey_of(blocks(chunks()), options.kinds, skipped_by(options), options.missing)
     if not survey.rows:
         raise BaselineError("the table has no rows")
     columns = columns_of(list(survey.columns), options)
@@ -68,7 +68,7 @@ def build(chunks: Callable[[], Iterable[Chunk]], options: BuildOptions) -> Basel
     if survey.has_times:
         steps = steps_of(survey, sum(tally.width for tally in tallies), options.step_seconds)
     tally = Tally(tallies, steps.length if steps else 0)
-    _count(tally, chunks, columns, steps, survey)
+    _count(tally, chunks, columns, steps, survey, options.missing)
     calendar = calendar_of(steps, zone) if steps else None
     timeline = None
     if steps:
@@ -110,11 +110,15 @@ def _count(
     columns: list[Column],
     steps: Steps | None,
     survey: Survey,
+    missing: tuple[float, ...],
 ) -> None:
     rows = 0
+    # A label or a text is what it is, even if it looks like such a number.
+    missing_in = [missing if own.feature.kind in (Kind.NUMERIC, Kind.INTEGER) else () for own in tally.features]
     for block in blocks(chunks()):
         absent = [None] * block.rows
-        cells = [block.columns.get(column.name, absent) for column in columns]
+        found = (block.columns.get(column.name, absent) for column in columns)
+        cells = [without(own, marks) for own, marks in zip(found, missing_in, strict=True)]
         step = steps.of(block.event_at) if steps is not None and block.event_at is not None else None
         tally.add(cells, step)
         rows += block.rows
@@ -128,10 +132,11 @@ def _feature(tally: Tally, index: int, rows: int, calendar: Calendar | None) -> 
     if isinstance(counted, NumberTally):
         return _number(counted, own, rows, by_step, tally.rows_by_step, calendar)
     cells = counted.cells.cells
+    missing, missing_by_hour = missing_dispersion(by_step[:, cells + 1].astype(np.int64), tally.rows_by_step, calendar)
     several = {
         # A category has no value to move up or down: its cells stand for it.
         "value": cells_dispersion(by_step[:, : cells + 1]),
-        "missing": share_dispersion(by_step[:, cells + 1], tally.rows_by_step),
+        "missing": missing,
         "cells": cells_dispersion(by_step[:, : cells + 1]),
     }
     return FeatureBaseline(
@@ -142,6 +147,7 @@ def _feature(tally: Tally, index: int, rows: int, calendar: Calendar | None) -> 
         counts=tuple(own[:cells].tolist()),
         other=int(own[cells]),
         dispersion=_known(several),
+        missing_by_hour=missing_by_hour,
     )
 
 
@@ -159,7 +165,8 @@ def _number(
         raise BaselineError(f"column {counted.feature.name!r} holds no {kind} value, so it can't be {kind}")
     valued = by_step[:, :-2]
     absent = by_step[:, -2:].sum(axis=1)
-    several = {"missing": share_dispersion(absent, rows_by_step), "cells": cells_dispersion(valued)}
+    missing, missing_by_hour = missing_dispersion(absent, rows_by_step, calendar)
+    several = {"missing": missing, "cells": cells_dispersion(valued)}
     profile: tuple[float, ...] = ()
     value = standardised(counted.cells.means, own[:-2])
     if value is not None:
@@ -189,6 +196,7 @@ def _number(
         center=grid.center,
         dispersion=_known(several),
         hour_profile=profile if max(map(abs, profile), default=0.0) > _LEAST_PROFILE else (),
+        missing_by_hour=missing_by_hour,
     )
 
 

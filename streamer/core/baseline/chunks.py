@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.rawrows import Cell
+from streamer.core.values import numbers_of
 
 # Float sums depend on where they are split. Blocks are always this long, so that chunks do not matter.
 BLOCK_ROWS: Final = 20_000
@@ -78,6 +79,16 @@ def blocks(chunks: Iterable[Chunk]) -> Iterator[Block]:
         start, rows = start + whole, rest.rows
     if rows:
         yield _joined(list(names), held, start)
+
+
+def without(cells: Sequence[Cell], missing: tuple[float, ...]) -> Sequence[Cell]:
+    """Cells of a column of numbers, ``None`` for those that stand for a missing value."""
+    if not missing:
+        return cells
+    marked = np.isin(numbers_of(cells)[0], missing)
+    return (
+        [None if gone else cell for cell, gone in zip(cells, marked.tolist(), strict=True)] if marked.any() else cells
+    )
 
 
 def _joined(names: list[str], chunks: list[Chunk], start: int) -> Block:

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from streamer.core.baseline.times import time_columns
 from streamer.core.errors import BaselineError
 from streamer.core.schema import Kind, Side
 
@@ -22,11 +23,13 @@ class BuildOptions(msgspec.Struct, frozen=True, kw_only=True):
     kinds : dict of str to Kind
         Kinds of columns where they must not be inferred.
     time_column : str
-        Column the event times were read from; no feature.
+        Column the event times were read from, or two, ``"date,time"``; no features.
     leave_out : tuple of str
         Columns that are no features.
     time_zone : str
         Where the users live: hours of day are told in it.
+    missing : tuple of float
+        Numbers that stand for a missing value in columns of numbers.
     step_seconds : int or None
         Length of the steps whose variation is measured; ``None``: chosen from the time there is.
     """
@@ -36,6 +39,7 @@ class BuildOptions(msgspec.Struct, frozen=True, kw_only=True):
     time_column: str = ""
     leave_out: tuple[str, ...] = ()
     time_zone: str = "UTC"
+    missing: tuple[float, ...] = ()
     step_seconds: int | None = None
 
 
@@ -48,7 +52,7 @@ class Column(NamedTuple):
 
 def skipped_by(options: BuildOptions) -> frozenset[str]:
     """Names of columns that are no features."""
-    return frozenset((*options.leave_out, *filter(None, [options.time_column])))
+    return frozenset((*options.leave_out, *time_columns(options.time_column)))
 
 
 def columns_of(names: Sequence[str], options: BuildOptions) -> list[Column]:
@@ -60,7 +64,7 @@ def columns_of(names: Sequence[str], options: BuildOptions) -> list[Column]:
         A column that is asked for is not there, is asked for twice, or no feature is left.
     """
     asked = {
-        "time column": filter(None, [options.time_column]),
+        "time column": time_columns(options.time_column),
         "output": options.outputs,
         "kind": options.kinds,
         "left out": options.leave_out,

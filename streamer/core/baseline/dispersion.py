@@ -5,6 +5,7 @@ that of as many independent rows, and the longer the block, the more so. A score
 each cell of a feature with mean 0 and variance 1 over the baseline's rows.
 """
 
+import math
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,8 @@ _CELL_ROWS: Final = 30
 # Squares of scores are cut here, so that one far value is not the whole spread.
 _MOST_SPREAD: Final = 6.0
 _LEAST: Final = 1e-6
+# Hours whose missing shares differ by less are alike.
+_LEAST_SHARE = 0.001
 
 
 def standardised(score: NDArray[np.float64], rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], float] | None:
@@ -108,6 +111,39 @@ def share_dispersion(hits: NDArray[np.int32], rows: NDArray[np.int64]) -> Disper
     if not 0 < share < 1:
         return None
     return dispersion_of((hits - rows * share) / np.sqrt(share * (1 - share)), rows.astype(np.float64))
+
+
+def missing_dispersion(
+    hits: NDArray[np.int64], rows: NDArray[np.int64], calendar: Calendar | None
+) -> tuple[Dispersion | None, tuple[float, ...]]:
+    """Dispersion of missing values net of their hour of day, and their share by hour.
+
+    Parameters
+    ----------
+    hits, rows : ndarray, shape (steps,)
+        Rows without a usable value, and all rows.
+    calendar : Calendar or None
+        ``None``: the share is the same at every hour.
+
+    Returns
+    -------
+    dispersion : Dispersion or None
+        ``None``: all rows have a value, or none.
+    by_hour : tuple of float
+        24 shares, shrunk to the whole's by what the days disagree on; empty where no hour differs.
+    """
+    share = float(hits.sum()) / max(float(rows.sum()), 1.0)
+    if not 0 < share < 1:
+        return None, ()
+    size = math.sqrt(share * (1 - share))
+    of_step = rows.astype(np.float64)
+    sums = (hits - of_step * share) / size
+    if calendar is None:
+        return dispersion_of(sums, of_step), ()
+    profile = hour_profile(sums, of_step, calendar)
+    by_hour = np.clip(share + profile * size, 0.0, 1.0)
+    known = _short(by_hour) if np.abs(by_hour - share).max() > _LEAST_SHARE else ()
+    return dispersion_of(sums - of_step * profile[calendar.hour], of_step), known
 
 
 def cells_dispersion(by_step: NDArray[np.int32]) -> Dispersion | None:

@@ -140,6 +140,8 @@ class FeatureBaseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         cells: the inflation of a chi-square); empty without a time column.
     hour_profile : tuple of float
         Mean by hour of day (24, in the timeline's zone) less the mean, in deviations, shrunk; or empty.
+    missing_by_hour : tuple of float
+        Share of rows without a usable value by hour of day (24), shrunk to the whole's; or empty.
     """
 
     feature: Feature
@@ -159,6 +161,7 @@ class FeatureBaseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     center: float = 0.0
     dispersion: dict[str, Dispersion] = {}
     hour_profile: tuple[float, ...] = ()
+    missing_by_hour: tuple[float, ...] = ()
 
     @property
     def missing_share(self) -> float:
@@ -170,6 +173,12 @@ class FeatureBaseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if not self.hour_profile or not hours:
             return 0.0
         return sum(self.hour_profile[hour] for hour in hours) / len(hours)
+
+    def missing_over(self, hours: Sequence[int]) -> float | None:
+        """Share of rows without a usable value at some hours; ``None`` where it is not known by hour."""
+        if not self.missing_by_hour or not hours:
+            return None
+        return sum(self.missing_by_hour[hour] for hour in hours) / len(hours)
 
     def dispersion_of(self, score: str) -> Dispersion:
         """Dispersion of one score; that of independent rows where the baseline had no time."""
@@ -303,7 +312,9 @@ def _wrong_number(f: FeatureBaseline) -> str:
         return "unit must be a power of two"
     if f.quantiles and (len(f.quantiles) != len(QUANTILES) or any(b < a for a, b in pairwise(f.quantiles))):
         return f"needs {len(QUANTILES)} quantiles that do not descend"
-    return "" if len(f.hour_profile) in (0, 24) else "hour_profile needs 24 hours"
+    if len(f.hour_profile) not in (0, 24) or len(f.missing_by_hour) not in (0, 24):
+        return "hour_profile and missing_by_hour need 24 hours"
+    return "" if all(0 <= share <= 1 for share in f.missing_by_hour) else "missing_by_hour needs shares"
 
 
 def _wrong_category(f: FeatureBaseline) -> str:

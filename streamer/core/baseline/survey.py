@@ -37,6 +37,8 @@ class ColumnSurvey:
         Kind the user gave; ``None``: to be found, so every reading is kept.
     before : int
         Sampled rows that went by before the column appeared.
+    missing : tuple of float
+        Numbers that stand for a missing value.
 
     Attributes
     ----------
@@ -54,8 +56,9 @@ class ColumnSurvey:
         Of all labels, where ``kind`` was given.
     """
 
-    def __init__(self, kind: Kind | None, before: int) -> None:
+    def __init__(self, kind: Kind | None, before: int, missing: tuple[float, ...] = ()) -> None:
         self.kind = kind
+        self._missing = missing
         self.numbers = 0
         self.mistyped = 0
         self.whole = True
@@ -79,6 +82,8 @@ class ColumnSurvey:
     def _add_numbers(self, cells: Sequence[Cell], chosen: NDArray[np.int64]) -> NDArray[np.float64]:
         """Read a block's cells as numbers; the sampled ones, shape (chosen,)."""
         numbers, mistyped = numbers_of(cells)
+        if self._missing:
+            numbers = np.where(np.isin(numbers, self._missing), np.nan, numbers)
         sampled = numbers[chosen]
         self._numbers.append(sampled)
         values = numbers[~np.isnan(numbers)]
@@ -157,7 +162,12 @@ class Survey:
         self.whole = True
 
 
-def survey_of(blocks: Iterable[Block], kinds: Mapping[str, Kind], skipped: frozenset[str]) -> Survey:
+def survey_of(
+    blocks: Iterable[Block],
+    kinds: Mapping[str, Kind],
+    skipped: frozenset[str],
+    missing: tuple[float, ...] = (),
+) -> Survey:
     """Look at every column of a table but the skipped ones, of which only the names are kept."""
     survey = Survey()
     sample: RowSample | None = None
@@ -169,7 +179,7 @@ def survey_of(blocks: Iterable[Block], kinds: Mapping[str, Kind], skipped: froze
         for name, cells in block.columns.items():
             column = survey.columns.get(name)
             if column is None:
-                column = survey.columns[name] = ColumnSurvey(kinds.get(name), before)
+                column = survey.columns[name] = ColumnSurvey(kinds.get(name), before, missing)
             if name not in skipped:
                 column.add(cells, chosen)
         _thin(survey, sample, skipped, last=False)

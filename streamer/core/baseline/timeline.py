@@ -97,8 +97,8 @@ def steps_of(survey: Survey, cells: int, step_seconds: int | None) -> Steps:
     untimed = survey.rows - survey.timed
     if untimed > _UNTIMED_SHARE * survey.rows:
         raise BaselineError(
-            f"{untimed} of {survey.rows} rows have no readable time: expected ISO 8601, or seconds or "
-            "milliseconds since the epoch, from 2000 to 2100"
+            f"{untimed} of {survey.rows} rows have no readable time: expected ISO 8601, a date such as "
+            "2004/3/11 18:00 (the year first), or seconds or milliseconds since the epoch, from 2000 to 2100"
         )
     span = (survey.last_at - survey.first_at) / 1000
     if step_seconds is not None:

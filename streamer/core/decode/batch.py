@@ -173,6 +173,9 @@ class BatchDecoder:
         return Decoded(captures, rejected, ignored, np.array(times, np.int64))
 
     def _named(self, partition_key: str, by_path: Names) -> Names:
+        if "/" not in partition_key:
+            # A key that only spreads; there may be as many as records.
+            return by_path
         asked = (partition_key, by_path)
         names = self._by_key.get(asked)
         if names is None:

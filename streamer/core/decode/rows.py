@@ -20,8 +20,10 @@ from streamer.core.settings import Limits
 
 Row = list[object] | dict[str, object]
 
-# Keys under which serving stacks put the rows: TF Serving and SageMaker's built-ins, MLServer, Triton, pandas.
-_ROW_KEYS = ("instances", "predictions", "rows", "records", "inputs", "outputs", "data")
+# Keys under which serving stacks put the rows: TF Serving and SageMaker's built-ins, MLServer, Triton, pandas, MLflow.
+_ROW_KEYS = ("instances", "predictions", "rows", "records", "inputs", "outputs", "data", "dataframe_records")
+# Where names stand beside the rows, and under which keys: pandas' and MLflow's split, Seldon's ndarray.
+_TABLES = (("", "columns", "data"), ("dataframe_split", "columns", "data"), ("data", "names", "ndarray"))
 # The reader's own bound is below a legal payload; the payload's bound stands before it.
 csv.field_size_limit(2**24)
 _CONSTANT = re.compile(r"\b(?:NaN|Infinity)\b")
@@ -140,6 +142,10 @@ def _json_rows(document: object, path: str, limits: Limits, names: Sequence[str]
         if not isinstance(document, dict) or step not in document:
             raise InvalidRecord(Reason.BAD_LAYOUT)
         document = document[step]
+    if isinstance(document, dict):
+        table = _table_of(document, names)
+        if table is not None:
+            return _named_rows(*table, limits)
     if isinstance(document, dict) and not path:
         key = next((k for k in _ROW_KEYS if isinstance(document.get(k), list)), None)
         if key is not None and not (names is not None and key in names):
@@ -155,6 +161,37 @@ def _json_rows(document: object, path: str, limits: Limits, names: Sequence[str]
     if not any(isinstance(row, dict | list) for row in document):
         return _scalars(document, limits, names)
     return [_row(row, limits) for row in document]
+
+
+def _table_of(document: dict[str, object], names: Sequence[str] | None) -> tuple[list[object], list[object]] | None:
+    """Names and rows of a document that has them beside each other; no names: positional rows."""
+    for outer, columns, rows in _TABLES:
+        table = document.get(outer) if outer else document
+        # A feature may be named like a key.
+        keys = {outer} if outer else {columns, rows}
+        if not isinstance(table, dict) or (names is not None and not keys.isdisjoint(names)):
+            continue
+        given, found = table.get(columns), table.get(rows)
+        if isinstance(found, list) and (isinstance(given, list) or (outer == "data" and given is None)):
+            return given or [], found
+    return None
+
+
+def _named_rows(columns: list[object], rows: list[object], limits: Limits) -> list[Row]:
+    names = [name for name in columns if isinstance(name, str)]
+    if len(names) != len(columns):
+        raise InvalidRecord(Reason.BAD_LAYOUT)
+    if len(names) > limits.features:
+        raise InvalidRecord(Reason.TOO_MANY_FEATURES)
+    if len(rows) > limits.rows:
+        raise InvalidRecord(Reason.TOO_MANY_ROWS)
+    found: list[Row] = []
+    for row in rows:
+        cells = row if isinstance(row, list) else [row]
+        if names and len(cells) != len(names):
+            raise InvalidRecord(Reason.COLUMN_COUNT)
+        found.append(_row(dict(zip(names, cells, strict=True)) if names else cells, limits))
+    return found
 
 
 def _scalars(values: list[object], limits: Limits, names: Sequence[str] | None) -> list[Row]:

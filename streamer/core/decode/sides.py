@@ -48,6 +48,10 @@ class SideReader:
         self.path = path
         self.limits = limits
         self.names = names_of(self.features)
+        self._known = frozenset(self.names)
+        # A line of the features' names is a header sent along; none where names need quotes: those are no bulk.
+        quoted = any(set(name) & set(',"\r\n') for name in self.names)
+        self._header = None if quoted else ",".join(self.names)
         self._numbers = [i for i, f in enumerate(self.features) if f.kind.is_number]
         self._categories = [i for i, f in enumerate(self.features) if not f.kind.is_number]
         self._lookups = {i: lookup_of(self.features[i]) for i in self._categories}
@@ -76,7 +80,7 @@ class SideReader:
             try:
                 text, form = text_of(payload, self.limits.payload_bytes)
                 if form is Format.CSV and '"' not in text and "\r" not in text:
-                    texts.append(text.rstrip("\n"))
+                    texts.append(self._without_header(text.rstrip("\n")))
                     bulk.append(i)
                 else:
                     rows.append((i, self._rows(text, form)))
@@ -95,10 +99,31 @@ class SideReader:
 
     def _rows(self, text: str, form: Format) -> list[Row]:
         rows = rows_of(text, form, self.path, self.limits, self.names)
+        if form is Format.CSV and rows[0] == list(self.names):
+            del rows[0]
+            if not rows:
+                raise InvalidRecord(Reason.EMPTY_PAYLOAD)
         expected = len(self.features)
-        if any(isinstance(row, list) and len(row) != expected for row in rows):
-            raise InvalidRecord(Reason.COLUMN_COUNT)
+        for row in rows:
+            if isinstance(row, dict):
+                # Names of which we know none are another model's, or stand under another path.
+                if self._known.isdisjoint(row):
+                    raise InvalidRecord(Reason.BAD_LAYOUT)
+            elif len(row) != expected:
+                raise InvalidRecord(Reason.COLUMN_COUNT)
         return rows
+
+    def _without_header(self, text: str) -> str:
+        """A text that may be read in bulk; one that is too long keeps its header, to be refused as it is."""
+        header = self._header
+        if not header or not text.startswith(header):
+            return text
+        first, end, rest = text.partition("\n")
+        if first != header or text.count("\n") >= self.limits.rows:
+            return text
+        if not end:
+            raise InvalidRecord(Reason.EMPTY_PAYLOAD)
+        return rest
 
     def _bulk(self, texts: list[str], index: list[int]) -> tuple[Columns, list[tuple[int, str]]]:
         """Columns of the texts with the right number of columns in every row; the others by themselves."""

@@ -2,10 +2,31 @@
 
 from typing import NamedTuple
 
+import msgspec
+
 from streamer.core.baseline.model import Dispersion
 from streamer.core.settings import Rules
 from streamer.core.statistics import FeatureStatistics
 from streamer.core.types import Cause, Finding, Key, State
+
+
+class Run(msgspec.Struct, frozen=True):
+    """Windows in a row in which a share was as large as trouble is.
+
+    What comes in clumps can't be proven by one window; that it goes on is what tells a dead feed
+    from an outage like those in the baseline.
+
+    Attributes
+    ----------
+    since_at : int
+        Start of the first, milliseconds since the epoch.
+    rows, bad : int
+        Rows of all of them, and those without a usable value.
+    """
+
+    since_at: int
+    rows: int
+    bad: int
 
 
 class FeatureView(NamedTuple):
@@ -23,6 +44,12 @@ class FeatureView(NamedTuple):
         On-time rows beside the baseline.
     expected_shift : float
         What the hour-of-day profile adds to the baseline's mean in this window, in deviations.
+    expected_missing : float or None
+        Missing share of the baseline at this window's hours; ``None``: the same at all.
+    run : Run or None
+        Windows just before this one in which values were missing, too.
+    baseline_ms : int or None
+        Time the baseline's rows span, milliseconds; ``None`` where it is not known.
     """
 
     key: Key
@@ -31,6 +58,9 @@ class FeatureView(NamedTuple):
     end_at: int
     statistics: FeatureStatistics
     expected_shift: float
+    expected_missing: float | None = None
+    run: Run | None = None
+    baseline_ms: int | None = None
 
     def finding(
         self,
@@ -44,6 +74,7 @@ class FeatureView(NamedTuple):
         unit: str,
         weight: float,
         words: str,
+        since_at: int | None = None,
     ) -> Finding:
         """The rule's word on this feature and window."""
         return Finding(
@@ -52,7 +83,7 @@ class FeatureView(NamedTuple):
             cause=cause,
             feature=self.statistics.name,
             state=state,
-            since_at=self.start_at,
+            since_at=self.start_at if since_at is None else since_at,
             until_at=self.end_at,
             live=live,
             expected=expected,
