@@ -255,7 +255,10 @@ class SourceConfig(Table):
         default="learn", description="Endpoints not configured are learned from their traffic, or counted and ignored"
     )
     max_endpoints: int = Field(
-        default=1_000, ge=1, le=100_000, description="Endpoints watched at most; more are ignored"
+        default=1_000,
+        ge=1,
+        le=100_000,
+        description="Endpoints watched at most, with room kept for the configured ones; more are ignored",
     )
     max_tracks: int = Field(
         default=64, ge=1, le=10_000, description="Variants and versions of one endpoint watched at most"
@@ -304,13 +307,13 @@ class Config(Table):
         default=(), alias="endpoint", description="An endpoint to watch"
     )
     _folder: Path = PrivateAttr(default=Path())
-    _where: Callable[[KeyPath], str] = PrivateAttr(default=path_text)
+    _where: Callable[[KeyPath], str] | None = PrivateAttr(default=None)
 
     def merged(self) -> "Config":
         """The same configuration, its endpoints with the settings of ``[defaults]``."""
         return self.model_copy(update={"endpoints": tuple(e.under(self.defaults) for e in self.endpoints)})
 
-    def placed(self, folder: Path, where: Callable[[KeyPath], str] = path_text) -> "Config":
+    def placed(self, folder: Path, where: Callable[[KeyPath], str] | None = None) -> "Config":
         """The same configuration, its paths relative to a folder, and what tells where a key stands."""
         config = self.model_copy()
         config._folder, config._where = folder, where
@@ -318,7 +321,7 @@ class Config(Table):
 
     def place_of(self, path: KeyPath) -> str:
         """Where a key stands, as errors begin: file, line and key, or its variable."""
-        return self._where(path)
+        return path_text(path) if self._where is None else self._where(path)
 
     def path_of(self, text: str) -> Path:
         """A path as the configuration writes it, resolved against the configuration's folder."""

@@ -12,6 +12,7 @@ from streamer.core.alerts import AlertBook
 from streamer.core.baseline.learn import learn
 from streamer.core.baseline.model import Baseline
 from streamer.core.documents import endpoint_document, feature_document
+from streamer.core.errors import Reason
 from streamer.core.eventtime import as_datetime, start_of
 from streamer.core.retraining import RetrainingBook, Serving
 from streamer.core.rules.history import Expectation, VolumeHistory
@@ -23,6 +24,7 @@ from streamer.core.rules.view import FeatureView, Run
 from streamer.core.rules.volume import volume
 from streamer.core.settings import EndpointSettings, Limits
 from streamer.core.statistics import FeatureStatistics, statistics_of
+from streamer.core.totals import add_reason
 from streamer.core.track import Track
 from streamer.core.tracks import Generation, Tracks
 from streamer.core.types import Action, Cause, Finding, Incident, Index, Key, State, TimeRange
@@ -71,6 +73,8 @@ class Endpoint:
         One for each variant and model version seen, and each generation of it.
     invalid : dict of int to int
         Records that could not be read, by start of window.
+    reasons : dict of int to dict of str to int
+        Why records, or one side of them, could not be read, by start of window.
     closed_at : int
         End of the last window closed; 0 before.
     runs : dict of str to Run
@@ -92,6 +96,7 @@ class Endpoint:
         self.settings = settings
         self.tracks = Tracks(settings, baselines or {})
         self.invalid: dict[int, int] = {}
+        self.reasons: dict[int, dict[str, int]] = {}
         self.closed_at = 0
         self.restarted: tuple[str, ...] = ()
         self.runs: dict[str, Run] = {}
@@ -102,10 +107,16 @@ class Endpoint:
         self._window = settings.spans.window * 1000
         self._pane = settings.spans.pane * 1000
 
-    def note_invalid(self, at: int) -> None:
+    def note_invalid(self, at: int, reason: Reason) -> None:
         """Count a record that could not be read, at its own or its shard's time."""
         start = start_of(at, self.settings.spans.window, self.settings.spans.offset)
         self.invalid[start] = self.invalid.get(start, 0) + 1
+        self.note_reason(at, reason)
+
+    def note_reason(self, at: int, reason: Reason) -> None:
+        """Count why a record, or one side of it, could not be read."""
+        start = start_of(at, self.settings.spans.window, self.settings.spans.offset)
+        add_reason(self.reasons.setdefault(start, {}), reason)
 
     def next_close_at(self) -> int:
         """End of the next window to close; ``END`` if none is open."""
@@ -181,7 +192,9 @@ class Endpoint:
         if rules.unreadable and records + invalid:
             judged.add(Cause.UNREADABLE)
             partial = sum(d.window.counts.partial for d in due)
-            findings.append(unreadable(Key(self.name, "", ""), rules, start_at, end_at, records, invalid, partial))
+            reasons = self.reasons.get(start_at, {})
+            key = Key(self.name, "", "")
+            findings.append(unreadable(key, rules, start_at, end_at, records, invalid, partial, reasons))
         explained = any(f is not None and f.state is State.BROKEN for f in findings)
         for variant in sorted({d.track.key.variant for d in due}):
             mine = [d for d in due if d.track.key.variant == variant]
@@ -314,6 +327,8 @@ class Endpoint:
         gone_at = at - self._window - self.settings.spans.lateness * 1000
         for start in [s for s in self.invalid if s <= gone_at and s < self.closed_at]:
             del self.invalid[start]
+        for start in [s for s in self.reasons if s <= gone_at and s < self.closed_at]:
+            del self.reasons[start]
         return actions
 
     def write_open(self) -> list[Action]:

@@ -213,12 +213,12 @@ class Engine:
         if at != BEGINNING:
             endpoint = self._named_endpoint(rejected.endpoint)
             if endpoint is not None:
-                self._note_invalid(endpoint, at)
+                self._note_invalid(endpoint, at, rejected.reason)
         return Reject(_letter(batch, rejected.record, rejected.reason, rejected.endpoint))
 
-    def _note_invalid(self, endpoint: Endpoint, at: int) -> None:
+    def _note_invalid(self, endpoint: Endpoint, at: int, reason: Reason) -> None:
         self._before_change(endpoint.name)
-        endpoint.note_invalid(at)
+        endpoint.note_invalid(at, reason)
         self._wake(endpoint.name, endpoint.next_close_at())
 
     def _named_endpoint(self, name: str) -> Endpoint | None:
@@ -239,11 +239,13 @@ class Engine:
             add_reason(self.totals.invalid, refusal.reason)
             # Its own window may have closed if it is late: then it counts where its shard stands, so
             # that what a rule sees does not depend on how far other shards have come.
-            self._note_invalid(endpoint, int(lateness.greatest_at[refusal.record] if late else captures.event_at[i]))
+            at = int(lateness.greatest_at[refusal.record] if late else captures.event_at[i])
+            self._note_invalid(endpoint, at, refusal.reason)
         else:
             add_reason(self.totals.partial, refusal.reason)
             if not late:
                 track.window_of(int(sequenced.pane_at[i])).counts.partial += 1
+                endpoint.note_reason(int(sequenced.pane_at[i]), refusal.reason)
 
     def decide(self, most: int | None = None) -> list[Action]:
         """Close what the watermark passed and decide on it, in order of windows' ends and endpoints' names.

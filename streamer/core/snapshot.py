@@ -75,6 +75,7 @@ class _Endpoint(msgspec.Struct, frozen=True):
     name: str
     tracks: list[_Track]
     invalid: dict[int, int]
+    reasons: dict[int, dict[str, int]]
     closed_at: int
     volumes: dict[str, VolumeState]
     since_at: int | None
@@ -112,6 +113,7 @@ def freeze_endpoint(endpoint: Endpoint) -> bytes:
         name=endpoint.name,
         tracks=tracks,
         invalid=dict(sorted(endpoint.invalid.items())),
+        reasons={start: dict(sorted(endpoint.reasons[start].items())) for start in sorted(endpoint.reasons)},
         closed_at=endpoint.closed_at,
         volumes={variant: endpoint.volumes[variant].to_state() for variant in sorted(endpoint.volumes)},
         since_at=endpoint.since_at,
@@ -217,6 +219,7 @@ def thaw_endpoint(
         return endpoint
     endpoint.runs = {} if endpoint.restarted else dict(body.runs)
     endpoint.invalid = dict(body.invalid)
+    endpoint.reasons = {start: dict(reasons) for start, reasons in body.reasons.items()}
     endpoint.closed_at = body.closed_at
     endpoint.volumes = {
         variant: VolumeHistory.from_state(state, settings.spans, settings.time_zone)

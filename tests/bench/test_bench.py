@@ -14,6 +14,7 @@ from streamer.bench.traffic import Traffic
 from streamer.core.decode.batch import BatchDecoder
 from streamer.core.decode.names import Names
 from streamer.core.engine import Engine
+from streamer.core.errors import Reason
 from streamer.core.settings import EndpointSettings, EngineSettings, Limits
 from streamer.core.types import Batch, Key, ShardId
 
@@ -142,3 +143,9 @@ def test_the_command_prints_one_json_object(capsys: pytest.CaptureFixture[str]) 
         main(["bench", "--json", "--records", "1000", "--hostile", "0", "--endpoints", "0"])
     assert caught.value.code == 0
     assert sorted(json.loads(capsys.readouterr().out)) == ["cost", "fetch"]
+
+
+def test_hostile_records_meet_every_reason_there_is_to_refuse_one() -> None:
+    found = hostile.measure(20_000)
+    assert found.accounted == found.records
+    assert {*found.invalid, *found.partial} >= {reason.value for reason in Reason if reason is not Reason.LATE}

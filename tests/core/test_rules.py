@@ -241,15 +241,17 @@ def test_no_rows_where_none_are_expected_are_no_finding() -> None:
     ],
 )
 def test_unreadable_records_are_judged_by_share_and_number(records: int, invalid: int, state: State | None) -> None:
-    found = unreadable(Key("e", "", ""), Rules(), 0, END, records, invalid, 0)
+    found = unreadable(Key("e", "", ""), Rules(), 0, END, records, invalid, 0, {})
     assert (None if found is None else found.state) == state
 
 
 def test_records_unreadable_on_one_side_count_too() -> None:
-    found = unreadable(Key("e", "", ""), Rules(), 0, END, 100, 0, 100)
+    found = unreadable(Key("e", "", ""), Rules(), 0, END, 100, 0, 100, {"column-count": 98, "bad-csv": 2})
     assert found is not None
     assert found.state is State.BROKEN
-    assert found.words == "100 of 100 records can't be read (100 %), 100 of them on one side only"
+    assert found.words == (
+        "100 of 100 records can't be read (100 %), 100 of them on one side only: column-count 98, bad-csv 2"
+    )
 
 
 @pytest.mark.parametrize(("share", "text"), [(0.5, "50 %"), (0.123, "12 %"), (0.034, "3.4 %"), (0.0012, "0.12 %")])

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime, tzinfo
 from typing import Final
 
@@ -60,16 +59,18 @@ def event_times(cells: Sequence[Cell], zone: tzinfo) -> NDArray[np.int64]:
 
 
 def _event_time(cell: Cell, zone: tzinfo) -> int:
-    with suppress(ValueError, OverflowError):
+    try:
         if isinstance(cell, str) and (text := _iso(cell.strip())):
             moment = datetime.fromisoformat(text)
             return parse_time(text if moment.tzinfo else moment.replace(tzinfo=zone).isoformat())
-    with suppress(ValueError, OverflowError):
+    except (ValueError, OverflowError):
+        return -1
+    try:
         number = float(cell or "")
-        for at in (number * 1000, number):  # no time of 2000 to 2100 in seconds is one in milliseconds
-            if EARLIEST_AT <= at < LATEST_AT:
-                return round(at)
-    return -1
+    except (ValueError, OverflowError):
+        return -1
+    # No time of 2000 to 2100 in seconds is one in milliseconds.
+    return next((round(at) for at in (number * 1000, number) if EARLIEST_AT <= at < LATEST_AT), -1)
 
 
 def _iso(text: str) -> str:

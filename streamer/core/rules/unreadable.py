@@ -1,5 +1,6 @@
 """Unreadable records: too large a share of an endpoint's records can't be decoded."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from streamer.core.evidence import shares_z
@@ -12,12 +13,21 @@ _LEAST_RECORDS: Final = 5
 # A share is significant when it is certainly more than this part of the limit, which is taken as
 # what clients send on any day.
 _USUAL_PART: Final = 0.2
+# More reasons than this say no more.
+_NAMED_REASONS: Final = 3
 # "Known exactly": rows of the past side of the comparison.
 _MANY: Final = 1e12
 
 
 def unreadable(
-    key: Key, rules: Rules, start_at: int, end_at: int, records: int, invalid: int, partial: int
+    key: Key,
+    rules: Rules,
+    start_at: int,
+    end_at: int,
+    records: int,
+    invalid: int,
+    partial: int,
+    reasons: Mapping[str, int],
 ) -> Finding | None:
     """Judge a window's unreadable records, and those one side of which can't be read.
 
@@ -34,6 +44,8 @@ def unreadable(
     records, invalid, partial : int
         On-time records that were read, those that could not be, and how many of the first could
         be on one side only.
+    reasons : mapping of str to int
+        Why, and how often.
 
     Returns
     -------
@@ -54,6 +66,8 @@ def unreadable(
     if state is State.OK:
         return None
     sides = f", {partial:,} of them on one side only" if partial else ""
+    often = sorted(reasons.items(), key=lambda reason: (-reason[1], reason[0]))[:_NAMED_REASONS]
+    why = f": {', '.join(f'{reason} {count:,}' for reason, count in often)}" if often else ""
     return Finding(
         key=key,
         rule="unreadable",
@@ -67,5 +81,5 @@ def unreadable(
         unit="points",
         weight=z,
         rows=total,
-        words=f"{bad:,} of {total:,} records can't be read ({percent(share)}){sides}",
+        words=f"{bad:,} of {total:,} records can't be read ({percent(share)}){sides}{why}",
     )
