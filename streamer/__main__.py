@@ -1,7 +1,7 @@
 """The command line: options for every command, and the only place that turns errors into exit codes.
 
 0 done; 1 it could not be done (a bug, a full disk, no such file); 2 wrong usage; 78 the configuration
-or a baseline can't be used; 130 interrupted.
+or a baseline can't be used; 130 interrupted; 143 ended by SIGTERM (a replay).
 """
 
 import sys
