@@ -141,7 +141,7 @@ def main() -> int:
         if troubles:
             _say(f"the undisturbed run went wrong: {troubles}")
             return 1
-        counted = ", ".join(f"{len(found)} {name}" for name, found in zip(Outcome._fields[:-1], expected, strict=False))
+        counted = ", ".join(f"{len(getattr(expected, name))} {name}" for name in Outcome._fields[:-1])
         _say(f"undisturbed, {monotonic() - began:.0f} s: {traffic.count} records; {counted}")
         while done < arguments.moments:
             runs += 1
