@@ -17,7 +17,7 @@ from streamer.core.duplicates import Duplicates
 from streamer.core.errors import InvalidRecord, Reason
 from streamer.core.layout import Layout
 from streamer.core.panes import Part, parts_of
-from streamer.core.rawrows import Cell, RawRow, cells_of, packed
+from streamer.core.rawrows import NAMELESS, Cell, RawRow, cells_of, packed
 from streamer.core.schema import Side
 from streamer.core.settings import Limits, Spans
 
@@ -193,8 +193,8 @@ def _raw_rows(identity: int, event_at: int, inputs: list[Row], outputs: list[Row
     """Rows of both sides beside each other; where one side has fewer, its cells are absent."""
     rows = []
     for n in range(max(len(inputs), len(outputs))):
-        i = _packed(inputs[n], "_c", limits) if n < len(inputs) else b""
-        o = _packed(outputs[n], "output_", limits) if n < len(outputs) else b""
+        i = _packed(inputs[n], NAMELESS[Side.INPUT], limits) if n < len(inputs) else b""
+        o = _packed(outputs[n], NAMELESS[Side.OUTPUT], limits) if n < len(outputs) else b""
         rows.append(RawRow(identity, n, event_at, i, o))
     return rows
 
@@ -219,6 +219,7 @@ def columns_of(raw: list[RawRow], readers: dict[Side, SideReader]) -> dict[Side,
     """Columns of kept rows, once a baseline is learned."""
     sides: dict[Side, Columns] = {}
     for side, reader in readers.items():
-        cells = [dict[str, object](cells_of(row.inputs if side is Side.INPUT else row.outputs)) for row in raw]
-        sides[side] = reader.from_rows([(i, [row]) for i, row in enumerate(cells) if row])
+        packed_rows = [row.inputs if side is Side.INPUT else row.outputs for row in raw]
+        rows = [(i, [dict[str, object](cells_of(data))]) for i, data in enumerate(packed_rows) if data]
+        sides[side] = reader.from_rows(rows)
     return sides

@@ -5,11 +5,15 @@ from typing import Final
 
 import msgspec
 
+from streamer.core.schema import Side
+
 # While a baseline is learned, so many rows of one pane are kept at most, and so many late ones of one
 # window, those with the smallest identities: more traffic than that learns in seconds anyway.
 RAW_ROWS: Final = 20_000
 
 Cell = str | int | float | bool | None
+# Cells without names are named by their place behind these, as Model Monitor's analyzer does for inputs.
+NAMELESS: Final = {Side.INPUT: "_c", Side.OUTPUT: "output_"}
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(dict[str, Cell])

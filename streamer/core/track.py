@@ -73,7 +73,7 @@ class Track:
         self.baseline = baseline
         self.layout = Layout(baseline)
         self.readers = {
-            side: SideReader(baseline.schema, side, self.settings.json_path, self.limits)
+            side: SideReader(baseline.schema, side, self.settings.json_path, self.limits, learned=baseline.learned)
             for side in Side
             if baseline.schema.of(side)
         }

@@ -255,12 +255,12 @@ def test_values_far_outside_the_baseline_raise_an_alert() -> None:
 # Records of three shards: (seconds, identity, which kind of record), over many windows or around the end of a burn-in.
 events = st.one_of(
     st.lists(
-        st.tuples(st.integers(0, 900), st.integers(0, 30), st.sampled_from("nnnnnnwlljtpovvsxq")),
+        st.tuples(st.integers(0, 900), st.integers(0, 30), st.sampled_from("nnnnnnwlljtpovvsxqrh")),
         min_size=1,
         max_size=40,
     ),
     # Enough to learn from in the first window, and what may be late in the next.
-    st.lists(st.tuples(st.integers(50, 150), st.integers(0, 30), st.sampled_from("lllllqsxjyz")), max_size=25).map(
+    st.lists(st.tuples(st.integers(50, 150), st.integers(0, 30), st.sampled_from("lllllqsxjyzrrhh")), max_size=25).map(
         lambda more: [(i * 9, i, "l") for i in range(6)] + more
     ),
 )
@@ -283,6 +283,14 @@ def made(seconds: int, identity: int, kind: str) -> bytes:
             return record(seconds, name, endpoint="learned").replace(b"2026-01", b"2026-13")
         case "q":
             return record(seconds, name, '"', "learned")
+        case "r":
+            # Other shapes than are learned: fewer cells, more, names, an empty row.
+            shapes = ("1,2", "1,2,a,4", '[{"_c0": 1, "other": 2}]', "[{}]", "_c0,_c1,_c2\n1,2,a")
+            data = shapes[identity % 5]
+            return record(seconds, name, data, "learned", encoding="JSON" if data[0] == "[" else "CSV")
+        case "h":
+            at = START + seconds * 1000
+            return capture("1,2,a", "1,2" if identity % 2 else '"', at=at, event_id=name, endpoint="learned")
         case "t":
             return record(seconds, name, "1,2\n3,4,a")
         case "p":

@@ -16,6 +16,7 @@ from streamer.core.decode.capture import SidePayload
 from streamer.core.decode.payload import Format, text_of
 from streamer.core.decode.rows import Row, rows_of
 from streamer.core.errors import InvalidRecord, Reason
+from streamer.core.rawrows import NAMELESS
 from streamer.core.schema import Feature, Kind, Schema, Side, names_of
 from streamer.core.settings import Limits
 from streamer.core.values import codes_of, lengths_of, lookup_of, numbers_of, plain_numbers
@@ -41,17 +42,25 @@ class SideReader:
         Dotted path to the rows inside JSON payloads; empty: found by convention.
     limits : Limits
         Bounds on hostile payloads.
+    learned : bool
+        The schema was learned from traffic: rows are read as they were then, without knowing what to
+        expect. Whatever could be read then can be read now, so that what becomes of a record does
+        not depend on when exactly the schema was learned.
     """
 
-    def __init__(self, schema: Schema, side: Side, path: str, limits: Limits) -> None:
+    def __init__(self, schema: Schema, side: Side, path: str, limits: Limits, *, learned: bool = False) -> None:
         self.features = schema.of(side)
+        self._learned = learned
+        self._prefix = NAMELESS[side]
         self.path = path
         self.limits = limits
         self.names = names_of(self.features)
         self._known = frozenset(self.names)
         # A line of the features' names is a header sent along; none where names need quotes: those are no bulk.
         quoted = any(set(name) & set(',"\r\n') for name in self.names)
-        self._header = None if quoted else ",".join(self.names)
+        self._header = None if quoted or learned else ",".join(self.names)
+        # Columns without names are read by their place; those that were learned have one for a name.
+        self._by_place = not learned or self.names == tuple(f"{self._prefix}{i}" for i in range(len(self.names)))
         self._numbers = [i for i, f in enumerate(self.features) if f.kind.is_number]
         self._categories = [i for i, f in enumerate(self.features) if not f.kind.is_number]
         self._lookups = {i: lookup_of(self.features[i]) for i in self._categories}
@@ -79,7 +88,7 @@ class SideReader:
         for i, payload in enumerate(payloads):
             try:
                 text, form = text_of(payload, self.limits.payload_bytes)
-                if form is Format.CSV and '"' not in text and "\r" not in text:
+                if form is Format.CSV and self._by_place and '"' not in text and "\r" not in text:
                     texts.append(self._without_header(text.rstrip("\n")))
                     bulk.append(i)
                 else:
@@ -98,6 +107,8 @@ class SideReader:
         return columns, sorted(failures)
 
     def _rows(self, text: str, form: Format) -> list[Row]:
+        if self._learned:
+            return [self._named(row) for row in rows_of(text, form, self.path, self.limits, None)]
         rows = rows_of(text, form, self.path, self.limits, self.names)
         if form is Format.CSV and rows[0] == list(self.names):
             del rows[0]
@@ -112,6 +123,10 @@ class SideReader:
             elif len(row) != expected:
                 raise InvalidRecord(Reason.COLUMN_COUNT)
         return rows
+
+    def _named(self, row: Row) -> Row:
+        """A row as it was when the schema was learned: cells without names are named by their place."""
+        return row if isinstance(row, dict) else {f"{self._prefix}{i}": cell for i, cell in enumerate(row)}
 
     def _without_header(self, text: str) -> str:
         """A text that may be read in bulk; one that is too long keeps its header, to be refused as it is."""
