@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Final, NamedTuple
 
 import botocore.exceptions as sdk
@@ -73,10 +73,13 @@ class Cloud:
                 "credentials_file": (None, None, os.devnull, None),
             }
         )
-        with _calling("set up"):
-            self.kinesis = _client(session, "kinesis", addresses.kinesis)
-            self._sqs = _client(session, "sqs", addresses.others)
-            sns, events = (_client(session, name, addresses.others) for name in ("sns", "events"))
+        self.kinesis = _client(session, "kinesis", addresses.kinesis)
+        self._sqs = _client(session, "sqs", addresses.others)
+        with (
+            _calling("set up"),
+            closing(_client(session, "sns", addresses.others)) as sns,
+            closing(_client(session, "events", addresses.others)) as events,
+        ):
             self._alerts, alerts_arn = self._queue("model-alerts")
             self._requests, requests_arn = self._queue("model-retraining")
             self.topic_arn: str = sns.create_topic(Name=TOPIC)["TopicArn"]
@@ -87,6 +90,11 @@ class Cloud:
             events.put_rule(Name="retraining", EventBusName=BUS, EventPattern=pattern)
             target = {"Id": "queue", "Arn": requests_arn}
             events.put_targets(Rule="retraining", EventBusName=BUS, Targets=[target])
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self.kinesis.close()
+        self._sqs.close()
 
     def _queue(self, name: str) -> tuple[str, str]:
         url: str = self._sqs.create_queue(QueueName=name)["QueueUrl"]

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -77,24 +77,24 @@ def running_service(made: Prepared, aws: EmulatedAws, base: Mapping[str, str]) -
         Something does not start.
     """
     addresses = Addresses(aws.kinesis.url, aws.others.url)
-    cloud = Cloud(addresses)
-    made.configure(
-        ServiceText(
-            stream=STREAM,
-            region=REGION,
-            topic_arn=cloud.topic_arn,
-            bus=BUS,
-            kinesis=addresses.kinesis,
-            others=addresses.others,
-            state=os.path.relpath(made.state, made.configuration.parent),
+    with closing(Cloud(addresses)) as cloud:
+        made.configure(
+            ServiceText(
+                stream=STREAM,
+                region=REGION,
+                topic_arn=cloud.topic_arn,
+                bus=BUS,
+                kinesis=addresses.kinesis,
+                others=addresses.others,
+                state=os.path.relpath(made.state, made.configuration.parent),
+            )
         )
-    )
-    with started(
-        "the service",
-        "streamer.demo.service",
-        [str(made.configuration)],
-        log=made.service_log,
-        base=base,
-        ending_seconds=DRAINING_SECONDS,
-    ) as service:
-        yield service, cloud
+        with started(
+            "the service",
+            "streamer.demo.service",
+            [str(made.configuration)],
+            log=made.service_log,
+            base=base,
+            ending_seconds=DRAINING_SECONDS,
+        ) as service:
+            yield service, cloud
