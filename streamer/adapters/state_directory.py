@@ -11,20 +11,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
-from streamer.core.errors import Denied, Retryable, StateError, StorageFull
+from streamer.core.errors import Denied, LeaseLost, Retryable, StateError, StateInUse, StorageFull
 from streamer.core.manifest import (
     CHUNKS,
     MANIFESTS,
     POINTER,
     Damaged,
     Generation,
-    LeaseLost,
     Loaded,
     Manifest,
     Pointer,
     Recovered,
     Saved,
-    StateInUse,
     changed,
     decode_manifest,
     encode_manifest,

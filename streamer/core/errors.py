@@ -17,7 +17,9 @@
     │       ├── Denied    no credentials, no permission, or a key that may not be used
     │       └── Absent    the stream, topic, bus or bucket named in the configuration is not there
     ├── Refused           the far side will never accept this; dropped, counted, logged at error
+    ├── LeaseLost         another process took the state over: nothing more may be published, exit 1
     └── StateError        a blob of state can't be read: foreign, torn or of another version
+        └── StateInUse    another living process holds the state: the start is refused, exit 1
 
 Anything else that rises is a bug and ends the process with exit code 1.
 """
@@ -40,6 +42,14 @@ class BaselineError(StreamerError):
 
 class StateError(StreamerError):
     """A blob of state can't be read: foreign, torn or of an unknown version."""
+
+
+class StateInUse(StateError):
+    """Another living process holds the state; two at once would publish everything twice."""
+
+
+class LeaseLost(StreamerError):
+    """Another process took the state over: this one must publish nothing more."""
 
 
 class SourceError(StreamerError):

@@ -33,14 +33,6 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 T = TypeVar("T", "Manifest", "Pointer")
 
 
-class StateInUse(StateError):
-    """Another living process holds the state; two at once would publish everything twice."""
-
-
-class LeaseLost(StreamerError):
-    """Another process took the state over: this one must publish nothing more."""
-
-
 class Damaged(StreamerError):
     """One object is not what was written; the text says how. Stores fall back on it, and never let it rise."""
 

@@ -3,13 +3,12 @@
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from streamer.core.errors import StateError, StreamerError
+from streamer.core.errors import LeaseLost, StateError, StreamerError
 from streamer.core.manifest import (
     MANIFESTS,
     POINTER,
     Damaged,
     Generation,
-    LeaseLost,
     Loaded,
     Manifest,
     Pointer,

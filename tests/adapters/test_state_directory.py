@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from streamer.adapters.state_directory import LOCK, PARTIAL, DirectorySnapshotStore
-from streamer.core.errors import Denied, Retryable, StateError, StorageFull
-from streamer.core.manifest import CHUNKS, MANIFESTS, POINTER, LeaseLost, Loaded, StateInUse, digest_of
+from streamer.core.errors import Denied, LeaseLost, Retryable, StateError, StateInUse, StorageFull
+from streamer.core.manifest import CHUNKS, MANIFESTS, POINTER, Loaded, digest_of
 
 Step = Callable[[str], None]
 OWNER = """

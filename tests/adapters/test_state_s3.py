@@ -17,8 +17,8 @@ from botocore.exceptions import (
 )
 
 from streamer.adapters.state_s3 import S3Objects, S3SnapshotStore
-from streamer.core.errors import Absent, Denied, Retryable, StateError, Throttled, Unavailable
-from streamer.core.manifest import CHUNKS, POINTER, LeaseLost, Loaded, digest_of
+from streamer.core.errors import Absent, Denied, LeaseLost, Retryable, StateError, Throttled, Unavailable
+from streamer.core.manifest import CHUNKS, POINTER, Loaded, digest_of
 from tests.aws import bucket
 
 # Before and long after all that the emulated bucket has written.

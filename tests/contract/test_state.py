@@ -15,16 +15,8 @@ from hypothesis import strategies as st
 
 from streamer.adapters.state_directory import LOCK, DirectorySnapshotStore
 from streamer.adapters.state_s3 import S3SnapshotStore
-from streamer.core.errors import StateError, Unavailable
-from streamer.core.manifest import (
-    CHUNKS,
-    MANIFESTS,
-    POINTER,
-    LeaseLost,
-    Loaded,
-    Saved,
-    digest_of,
-)
+from streamer.core.errors import LeaseLost, StateError, Unavailable
+from streamer.core.manifest import CHUNKS, MANIFESTS, POINTER, Loaded, Saved, digest_of
 from streamer.ports import SnapshotStore
 from streamer.testing.state import MemorySnapshotStore, MemoryState
 from tests.aws import bucket

@@ -8,8 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from streamer.core.engine import Engine
-from streamer.core.errors import Refused, StorageFull, StreamerError, Unavailable
-from streamer.core.manifest import LeaseLost
+from streamer.core.errors import LeaseLost, Refused, StorageFull, StreamerError, Unavailable
 from streamer.core.outbox import Outbox
 from streamer.core.settings import EndpointSettings, EngineSettings, Rules, Spans
 from streamer.core.types import Action, Batch, ShardId

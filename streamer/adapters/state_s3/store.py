@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final, TypeVar
 
 from streamer.adapters.state_s3.objects import ConditionFailed, Encryption, Found, S3Client, S3Objects
-from streamer.core.errors import Retryable, StateError, StreamerError
+from streamer.core.errors import LeaseLost, Retryable, StateError, StreamerError
 from streamer.core.manifest import (
     CHUNKS,
     MANIFESTS,
@@ -14,7 +14,6 @@ from streamer.core.manifest import (
     ChunkEntry,
     Damaged,
     Generation,
-    LeaseLost,
     Loaded,
     Manifest,
     Pointer,
