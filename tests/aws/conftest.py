@@ -1,15 +1,11 @@
 """AWS for tests: moto as a server on this machine, clients of it, and a client that fails as scripted."""
 
 import json
-import logging
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from threading import Thread
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import jsonschema
 import pytest
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from werkzeug.serving import make_server
 
 from streamer.adapters.aws import AccessKeys, Aws, AwsConfig
 from streamer.core.documents import json_schema
@@ -28,32 +24,16 @@ from streamer.core.types import (
     TimeRange,
     Why,
 )
+from tests.aws import endpoint
 
 REGION = "eu-west-1"
 SERVICES = ("sns", "sqs", "events", "sts")
 AT = 1_750_000_000_000
 
 
-class Answering(MotoRequestHandler):
-    """Moto's, with one ``Server`` header: in asyncio's debug mode the client refuses an answer with two."""
-
-    def send_response(self, code: int, message: str | None = None) -> None:
-        self.log_request(code)
-        self.send_response_only(code, message)
-        self.send_header("Date", self.date_time_string())
-
-
-@pytest.fixture(scope="session")
-def moto_url() -> Iterator[str]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    app = DomainDispatcherApplication(create_backend_app)
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Answering)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+@pytest.fixture
+def moto_url() -> str:
+    return endpoint()
 
 
 @pytest.fixture
