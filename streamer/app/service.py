@@ -75,23 +75,23 @@ async def run(
         sinks = await _sinks(config, aws)
         for sink in sinks:
             open_parts.push_async_callback(sink.close)
-        source = await _source(config, aws, clock)
+        names = [sink.name for sink in sinks]
+        registry = CollectorRegistry()
+        metrics = Metrics(
+            registry, version=version("streamer"), sinks=names, endpoints=[e.name for e in settings.endpoints]
+        )
+        source = await _source(config, aws, clock, metrics)
         decisions = _decisions(config)
         # Another task may be draining still, and S3 may be slow to answer: a start waits a while.
         patient = Retry(asyncio.Event(), clock, Random())
         epoch = await patient.run(store.acquire, within_seconds=60.0)
         loaded = await patient.run(store.load, within_seconds=60.0)
-        names = [sink.name for sink in sinks]
         engine, outbox = restored(loaded, settings, baselines, source, names, config.service.outbox)
         # What is restored stays: with a thousand endpoints a look at all of it holds the loop for 150 ms.
         gc.collect()
         gc.freeze()
         if decisions is not None and loaded is not None and DECISIONS in loaded.chunks:
             decisions.restore(loaded.chunks[DECISIONS])
-        registry = CollectorRegistry()
-        metrics = Metrics(
-            registry, version=version("streamer"), sinks=names, endpoints=[e.name for e in settings.endpoints]
-        )
         metrics.resume(engine.totals)
         keeping = KeeperSettings(interval_seconds=config.state.interval, size_bytes=config.state.size)
         service = Service(engine, source, outbox, sinks, store, clock, Random(), metrics, keeping, decisions=decisions)
@@ -192,7 +192,7 @@ async def _sinks(config: Config, aws: Aws) -> list[Sink]:
     return sinks
 
 
-async def _source(config: Config, aws: Aws, clock: Clock) -> LiveSource:
+async def _source(config: Config, aws: Aws, clock: Clock, metrics: Metrics) -> LiveSource:
     from streamer.adapters.kinesis import KinesisSettings, KinesisSource, install
 
     kinesis = config.source.kinesis
@@ -205,7 +205,7 @@ async def _source(config: Config, aws: Aws, clock: Clock) -> LiveSource:
         case text:
             start = parse_instant(text)
     settings = KinesisSettings(stream=kinesis.stream or "", start=start, in_flight_bytes=kinesis.memory)
-    return KinesisSource(client, settings, clock, Random())
+    return KinesisSource(client, settings, clock, Random(), on_retry=metrics.note_source_retry)
 
 
 def _decisions(config: Config) -> DecisionsFile | None:

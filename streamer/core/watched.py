@@ -35,10 +35,6 @@ class Watched:
         only = endpoints[0].name if len(endpoints) == 1 else ""
         return Names(self._settings.endpoint or only, self._settings.variant or DEFAULT_VARIANT)
 
-    def is_configured(self, name: str) -> bool:
-        """Whether the configuration names an endpoint: such ones are always watched."""
-        return name in self._configured
-
     def settings_of(self, name: str) -> EndpointSettings | None:
         """How an endpoint is watched; ``None``: it is not."""
         found = self._configured.get(name)

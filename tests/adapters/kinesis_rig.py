@@ -14,6 +14,7 @@ import pybase64
 from botocore.exceptions import ClientError
 
 from streamer.adapters.kinesis import KinesisSettings, KinesisSource, PaceSettings
+from streamer.core.errors import Retryable
 from streamer.core.types import Batch, ShardId
 from streamer.testing.kinesis import AnyFault, Kinesis, Limits
 from streamer.testing.memory import ManualClock
@@ -182,7 +183,10 @@ class Rig:
 
     def renew(self, state: bytes | None = None, steps: Sequence[tuple[str, ShardId, Any]] = ()) -> None:
         """A source and an intake as of a snapshot, or new ones."""
-        self.source = KinesisSource(self.client, self.settings, self.clock, Random(7), self.time.wait)
+        self.retried: list[Retryable] = []
+        self.source = KinesisSource(
+            self.client, self.settings, self.clock, Random(7), self.time.wait, self.retried.append
+        )
         if state is not None:
             self.source.restore(state)
         self.intake = Collected(self.time, steps)

@@ -5,7 +5,7 @@ import orjson
 import pytest
 
 from streamer.adapters.kinesis import PaceSettings
-from streamer.core.errors import StateError
+from streamer.core.errors import StateError, Throttled
 from streamer.core.types import ShardId
 from streamer.testing.kinesis import (
     Deny,
@@ -353,6 +353,16 @@ async def test_a_throttled_shard_keeps_its_place_and_its_watermark() -> None:
         await rig.run(20.0)
         assert rig.intake.payloads() == put
         assert rig.client.count("GetShardIterator") == placed
+
+
+@pytest.mark.parametrize("operation", ["GetRecords", "GetShardIterator", "ListShards"])
+async def test_every_call_that_is_tried_again_is_told(operation: str) -> None:
+    async with rigged() as rig:
+        rig.arm(Throttle(operation=operation, seconds=20.0))
+        await rig.run(60.0)
+        refused = sum(count for (_, answer), count in rig.kinesis.calls.items() if answer != "OK")
+        assert refused > 0
+        assert [type(error) for error in rig.retried] == [Throttled] * refused
 
 
 async def test_a_throttled_shard_is_asked_rarely() -> None:

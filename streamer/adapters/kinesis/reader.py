@@ -56,6 +56,8 @@ class Parts(NamedTuple):
         Gets what is read.
     stop : asyncio.Event
         Set when no more is wanted.
+    on_retry : callable
+        Told of every call that failed and is tried again.
     """
 
     calls: StreamCalls
@@ -68,6 +70,7 @@ class Parts(NamedTuple):
     chance: Random
     intake: Intake
     stop: asyncio.Event
+    on_retry: Callable[[Retryable], None]
 
 
 class Stream(Protocol):
@@ -125,7 +128,7 @@ class ShardReader:
 
     def __init__(self, shard: ShardState, parts: Parts, stream: Stream) -> None:
         self.shard = shard
-        self.trouble = Trouble(f"shard {shard.id}")
+        self.trouble = Trouble(f"shard {shard.id}", parts.on_retry)
         self.read_at: int | None = None
         self.is_settling = False
         self._parts = parts

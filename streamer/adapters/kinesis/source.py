@@ -76,6 +76,8 @@ class KinesisSource:
         For jitter.
     wait : callable
         Waits for an event or so many seconds, and says whether it is the event.
+    on_retry : callable
+        Told of every call that failed and is tried again.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class KinesisSource:
         clock: Clock,
         chance: Random,
         wait: Callable[[asyncio.Event, float], Awaitable[bool]] = stop_or_timeout,
+        on_retry: Callable[[Retryable], None] = lambda _: None,
     ) -> None:
         self._calls = StreamCalls(client, settings.stream)
         self._settings = settings
@@ -94,7 +97,8 @@ class KinesisSource:
         self._gaps: list[Gap] = []
         self._gap_count = 0
         self._readers: dict[ShardId, ShardReader] = {}
-        self._listing = Trouble(f"stream {settings.stream}")
+        self._on_retry = on_retry
+        self._listing = Trouble(f"stream {settings.stream}", on_retry)
         self._covered_at = clock.monotonic()
 
     def state(self) -> bytes:
@@ -171,6 +175,7 @@ class KinesisSource:
             chance=self._chance,
             intake=intake,
             stop=stop,
+            on_retry=self._on_retry,
         )
         try:
             async with asyncio.TaskGroup() as group:

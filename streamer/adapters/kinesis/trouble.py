@@ -1,5 +1,6 @@
 """Trouble: what goes wrong again and again, and from when on somebody should know."""
 
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -20,10 +21,13 @@ class Trouble:
     ----------
     about : str
         What is tried, for logs.
+    on_retry : callable
+        Told of every failure that is tried again.
     """
 
-    def __init__(self, about: str) -> None:
+    def __init__(self, about: str, on_retry: Callable[[Retryable], None]) -> None:
         self._about = about
+        self._on_retry = on_retry
         self._error: Retryable | None = None
         self._since = 0.0
 
@@ -43,6 +47,8 @@ class Trouble:
                 _LOG.info("reading again", about=self._about)
             self._error = None
             return
+        if attempt.wait_seconds is not None:
+            self._on_retry(error)
         if self._error is None or type(error) is not type(self._error):
             self._since = now
         self._error = error
