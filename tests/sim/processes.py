@@ -205,12 +205,16 @@ class Service:
 
     def received(self) -> int:
         """Records it has read since its start, by its own ``/metrics``; 0 when it can't be asked."""
+        return self.counted("streamer_records_received_total")
+
+    def counted(self, series: str) -> int:
+        """One series of its ``/metrics``; 0 when it can't be asked."""
         started = self.said("started")
         if not started:
             return 0
         try:
             with urlopen(f"{started[0]['metrics'].rstrip('/')}/metrics", timeout=5) as answer:
-                found = re.search(rb"^streamer_records_received_total (\S+)$", answer.read(), re.MULTILINE)
+                found = re.search(rb"^%b (\S+)$" % re.escape(series.encode()), answer.read(), re.MULTILINE)
         except OSError:
             return 0
         return int(float(found[1])) if found else 0

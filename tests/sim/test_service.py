@@ -160,6 +160,19 @@ def test_a_signal_while_the_stream_can_not_be_read_is_exit_0(emulator: Emulator,
         assert code == 0
 
 
+def test_reads_that_are_tried_again_are_on_its_metrics(emulator: Emulator, cloud: Cloud) -> None:
+    with placed(emulator, cloud) as place:
+        emulator.administer("POST", "faults", {"kind": "Missing", "stream": place.stream})
+        with running(place.config) as service:
+            service.wait_for("started")
+            assert struck(emulator, service)
+            began = monotonic()
+            while not service.counted('streamer_source_retries_total{why="absent"}'):
+                assert not service.ends_within(0.05)
+                assert monotonic() - began < SECONDS
+            emulator.administer("DELETE", "faults")
+
+
 def struck(emulator: Emulator, service: Service) -> bool:
     """Wait until the fault has met a call."""
     began = monotonic()
