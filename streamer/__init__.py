@@ -17,10 +17,12 @@
     metrics    every Prometheus series, once       watchdog    whether the loop turns
     drain      signals and the deadline            producer/   writing captures to a stream
     log        structlog                           progress    a bar, or a line every ten seconds
+    printable  text from outside, made harmless
     core/      decides: pure and synchronous       adapters/   one outside system each
     testing/   fakes of the ports, a Kinesis emulator
     bench/     what a record costs                 demo/       real flights through the real parts
 
 Imports go one way: ``__main__ > commands > (demo | bench) > app > config > (pump | service | adapters |
-testing) > (delivery | drain | log | metrics | producer | progress | retry | summary | watchdog) > ports > core``.
+testing) > (delivery | drain | log | metrics | printable | producer | progress | retry | summary | watchdog) > ports >
+core``.
 """

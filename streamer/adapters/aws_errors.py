@@ -20,6 +20,7 @@ from streamer.core.errors import (
     Throttled,
     Unavailable,
 )
+from streamer.printable import printable
 
 # Names without "Exception" and in lower case, as services do not agree with themselves on either.
 _MEANING: Final[Mapping[type[Retryable] | type[Refused], str]] = {
@@ -191,7 +192,7 @@ def of_code(
     if meaning is None:
         meaning = _BY_CODE.get(str(status), Unavailable if status >= 500 else Refused)
     if said and key in _QUOTED:
-        text += ": " + "".join(c if c.isprintable() else " " for c in said[:_QUOTED_CHARACTERS])
+        text += ": " + printable(said[:_QUOTED_CHARACTERS], " ")
     if issubclass(meaning, Refused):
         return meaning(text)
     seconds = retry_after if retry_after is not None and retry_after.isdecimal() else None

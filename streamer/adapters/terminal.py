@@ -8,6 +8,7 @@ from rich.text import Text
 
 from streamer.core.errors import Retryable
 from streamer.core.types import Action, Incident, Notify, Severity
+from streamer.printable import printable
 
 _STYLES: Final = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.CRITICAL: "bold red"}
 _WORDS: Final = {"firing": "firing", "changed": "graver", "repeat": "still firing", "resolved": "resolved"}
@@ -64,7 +65,7 @@ def _line(notify: Notify) -> Text:
         (f"{incident.changed:%Y-%m-%d %H:%M}", "dim"),
         "  ",
         (f"{_WORDS[notify.why]:<12}", style),
-        f"  {_plain(incident.title)}",
+        f"  {printable(incident.title)}",
         (f"  {_span(incident)}", "dim"),
     )
 
@@ -72,7 +73,3 @@ def _line(notify: Notify) -> Text:
 def _span(incident: Incident) -> str:
     since = f"since {incident.since:%Y-%m-%d %H:%M}"
     return since if incident.until is None else f"{since}, until {incident.until:%Y-%m-%d %H:%M}"
-
-
-def _plain(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from streamer.commands.alert import (
+from streamer.commands.deciding import (
     CONFIG,
     By,
     ConfigFile,

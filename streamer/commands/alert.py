@@ -5,26 +5,35 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streamer.commands.deciding import (
+    CONFIG,
+    By,
+    ConfigFile,
+    Note,
+    State,
+    checked_name,
+    checked_note,
+    load_config,
+    new_id,
+    signed,
+    time_of,
+    write,
+)
+
 # A light module: the help must not wait for numpy.
 from streamer.core.cause import Cause
+from streamer.printable import printable
 
 if TYPE_CHECKING:
     from streamer.config.model import Config
-    from streamer.core.decisions import Decision
     from streamer.core.types import Incident
 
 app = typer.Typer(help="List incidents; acknowledge, refute or mute them.", no_args_is_help=True)
 
-ConfigFile = Annotated[Path, typer.Option("--config", metavar="FILE", help="The configuration.")]
-State = Annotated[
-    Path | None, typer.Option("--state", metavar="DIR", help="The state directory, instead of the configured one.")
-]
-By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides; the present user when left out.")]
-Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why; kept with the decision.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-CONFIG = Path("streamer.toml")
 _ID_CHARACTERS = 32
 _SHORT_CHARACTERS = 8
+_UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 # Wide tables cut; nobody reads more at once.
 _MOST = 1_000
 
@@ -44,7 +53,7 @@ def list_incidents(
 
     from streamer.core.documents import encode
 
-    configured = _load(config)
+    configured = load_config(config)
     index = _index_of(configured)
     if index is None or not index.is_file():
         what = "no SQLite index is configured" if index is None else f"there is no index {index} yet"
@@ -64,7 +73,8 @@ def list_incidents(
     for incident in found:
         since = f"{incident.since:%Y-%m-%d %H:%M}"
         cells = [incident.id[:_SHORT_CHARACTERS], incident.state.value, incident.severity.value, since]
-        table.add_row(*cells, _plain(incident.title), _plain(_decided(incident)))
+        # Names come from outside: nothing in them may steer the terminal.
+        table.add_row(*cells, *(printable(text, _UNPRINTABLE) for text in (incident.title, _decided(incident))))
     Console().print(table, markup=False)
 
 
@@ -150,93 +160,6 @@ def mute(
     )
 
 
-def write(decision: "Decision", config: Path, state: Path | None) -> None:
-    """Write a decision into the state directory, for the service to take.
-
-    Raises
-    ------
-    ConfigError
-        There is no state directory in the configuration.
-    SinkError
-        It can't be written to.
-    """
-    from streamer.adapters.decisions_file import FILE, append_decision
-    from streamer.core.decisions import decode_decision, encode_decision
-    from streamer.core.errors import ConfigError, InvalidRecord, SinkError
-
-    try:
-        # What the service would refuse is not written: a time beyond 2100, bytes that are no text.
-        decode_decision(encode_decision(decision))
-    except (InvalidRecord, UnicodeEncodeError) as error:
-        raise typer.BadParameter("expected plain text, and times from 2000 to 2100") from error
-    directory = state
-    if directory is None:
-        configured = _load(config)
-        if configured.state.directory is None:
-            raise ConfigError(f"{config}: decisions need a state directory, [state] directory; or give --state DIR")
-        directory = configured.path_of(configured.state.directory)
-    try:
-        append_decision(directory / FILE, decision)
-    except SinkError as error:
-        raise SinkError(f"the decision was not written: {error}") from error
-    typer.echo(f"decision {decision.id} is written; the service takes it when it reads on")
-
-
-def new_id() -> str:
-    """An id no other decision has."""
-    import secrets
-
-    return secrets.token_hex(16)
-
-
-def signed(by: str) -> tuple[int, str]:
-    """The time, milliseconds since the epoch, and who decides."""
-    import getpass
-
-    from streamer.adapters.clock import SystemClock
-
-    if not by:
-        try:
-            by = getpass.getuser()
-        except (KeyError, OSError) as error:
-            # In a container the user may have a number and no name.
-            raise typer.BadParameter("the present user has no name: say who decides", param_hint="--by") from error
-    return SystemClock().now(), checked_name(by, "--by")
-
-
-def checked_name(text: str, hint: str) -> str:
-    """A name of a length decisions may have."""
-    if not 1 <= len(text) <= 256:
-        raise typer.BadParameter(f"expected 1 to 256 characters, found {len(text):,}", param_hint=hint)
-    return text
-
-
-def checked_note(text: str) -> str:
-    """A note of a length decisions may have."""
-    if len(text) > 2_000:
-        raise typer.BadParameter(f"expected at most 2,000 characters, found {len(text):,}", param_hint="--note")
-    return text
-
-
-def time_of(text: str, hint: str) -> int:
-    """Milliseconds since the epoch of a time on the command line."""
-    from streamer.core.eventtime import parse_time
-
-    try:
-        return parse_time(text)
-    except (ValueError, OverflowError) as error:
-        expected = f"{text!r}: expected a time such as 2026-11-01T00:00:00Z, from 2000 to 2100"
-        raise typer.BadParameter(expected, param_hint=hint) from error
-
-
-def _load(config: Path) -> "Config":
-    import os
-
-    from streamer.config.load import load
-
-    return load(config, os.environ)
-
-
 def _index_of(config: "Config") -> Path | None:
     return None if config.index.sqlite is None else config.path_of(config.index.sqlite)
 
@@ -245,7 +168,7 @@ def _whole_id(text: str, config: Path) -> str:
     """An incident's id from its first characters, by way of the index; a whole one needs no index."""
     if len(text) == _ID_CHARACTERS and set(text) <= set("0123456789abcdef"):
         return text
-    index = _index_of(_load(config))
+    index = _index_of(load_config(config))
     if index is None or not index.is_file():
         raise typer.BadParameter("without a SQLite index, give the whole id of 32 hex digits", param_hint="INCIDENT")
     found = [i.id for i in _incidents(index, everything=True, begins=text)] if text else []
@@ -287,8 +210,3 @@ def _decided(incident: "Incident") -> str:
     if incident.muted_until is not None:
         words.append(f"muted until {incident.muted_until:%Y-%m-%d %H:%M}")
     return ", ".join(words)
-
-
-def _plain(text: str) -> str:
-    """Names come from outside: nothing in them may steer the terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

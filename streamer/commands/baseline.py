@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streamer.commands.printing import printing
+from streamer.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,7 +144,7 @@ def show(
     if varies:
         table.add_column("varies")
     for f in baseline.features:
-        row = [_plain(f.feature.name), f.feature.side.value, f.feature.kind.value, f"{f.missing_share:.1%}"]
+        row = [printable(f.feature.name), f.feature.side.value, f.feature.kind.value, f"{f.missing_share:.1%}"]
         row += [_middle(f), _range(f), f"{f.distinct:,}"]
         table.add_row(*row, *([_varies(baseline, f)] if varies else []))
     # A pipe has no width of its own, and wrapped cells are no use to what reads it.
@@ -191,7 +192,7 @@ def _hints(separator: str, ids: "Sequence[str]") -> list[str]:
     """What was taken for granted while the table was read, and what may have been meant otherwise."""
     hints = [f"the cells are separated by {_SEPARATORS[separator]}"] if separator in _SEPARATORS else []
     hints += [
-        f"{_plain(name)} is different in every row: if it is an id and no feature, leave it out with --leave-out"
+        f"{printable(name)} is different in every row: if it is an id and no feature, leave it out with --leave-out"
         for name in ids
     ]
     return hints
@@ -318,13 +319,8 @@ def _middle(f: "FeatureBaseline") -> str:
     if f.mean is not None and f.deviation is not None:
         return f"{f.mean:.4g} ({f.deviation:.3g})"
     top = zip(f.feature.values[:_TOP_LABELS], f.counts, strict=False)
-    return ", ".join(f"{_plain(label)[:_LABEL_CHARACTERS]} {rows / f.rows:.0%}" for label, rows in top)
+    return ", ".join(f"{printable(label)[:_LABEL_CHARACTERS]} {rows / f.rows:.0%}" for label, rows in top)
 
 
 def _range(f: "FeatureBaseline") -> str:
     return ", ".join(f"{f.quantiles[i]:.4g}" for i in (1, 3, 5)) if f.quantiles else ""
-
-
-def _plain(text: str) -> str:
-    """A name without what could steer a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)

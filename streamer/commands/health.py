@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from streamer.printable import printable
+
 if TYPE_CHECKING:
     from http.client import HTTPConnection
 
@@ -28,7 +30,7 @@ def health(
     except TimeoutError as error:
         _fail(f"no answer from {url} within {timeout:g} s", error)
     except (OSError, HTTPException) as error:
-        _fail(f"no answer from {url}: {_plain(getattr(error, 'strerror', None) or type(error).__name__)}", error)
+        _fail(f"no answer from {url}: {printable(getattr(error, 'strerror', None) or type(error).__name__)}", error)
     finally:
         connection.close()
     if status == 200:
@@ -71,10 +73,8 @@ def _reasons(body: bytes) -> list[str]:
     if not isinstance(parts, dict):
         return []
     return [
-        f"{_plain(part)}: {_plain(str(why))}" for part, whys in parts.items() if isinstance(whys, list) for why in whys
+        f"{printable(part)}: {printable(str(why))}"
+        for part, whys in parts.items()
+        if isinstance(whys, list)
+        for why in whys
     ]
-
-
-def _plain(text: str) -> str:
-    """A text without what could steer a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)

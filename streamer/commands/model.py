@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from streamer.commands.alert import (
+from streamer.commands.deciding import (
     CONFIG,
     By,
     ConfigFile,

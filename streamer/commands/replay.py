@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streamer.commands.printing import printing
+from streamer.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -137,7 +138,7 @@ def _lines(summary: "Summary", out: Path) -> list[tuple[str, str]]:
     if source.blank_lines or source.empty_files.count:
         files += f"; {source.empty_files.count:,} empty, {source.blank_lines:,} blank lines"
     lines.append(("files", files))
-    lines += [("unreadable", _plain(problem)) for problem in source.problems.first]
+    lines += [("unreadable", printable(problem)) for problem in source.problems.first]
     if summary.first_window is not None and summary.last_window is not None:
         lines.append(("time", f"{summary.first_window:%Y-%m-%d %H:%M} to {summary.last_window:%Y-%m-%d %H:%M} UTC"))
     lines.append(
@@ -151,7 +152,7 @@ def _lines(summary: "Summary", out: Path) -> list[tuple[str, str]]:
     if not summary.incidents:
         lines.append(("incidents", "none"))
     lines.append(("took", f"{run.wall_seconds:,.1f} s, {run.records_per_second:,.0f} records a second"))
-    lines.append(("results", _plain(str(out))))
+    lines.append(("results", printable(str(out))))
     return lines
 
 
@@ -161,11 +162,6 @@ _ENDED = {
     "resolved": "fired and resolved",
     "passed": "passed before firing",
 }
-
-
-def _plain(text: str) -> str:
-    """A path without what could steer a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -9,6 +9,7 @@ import pytest
 from streamer.commands import baseline as command
 from streamer.core.baseline.model import Baseline, decode
 from streamer.core.eventtime import as_text
+from streamer.printable import printable
 from tests.commands.test_help import run
 from tests.strategies import START, baseline
 
@@ -215,5 +216,5 @@ def test_what_is_no_baseline_ends_with_78(capsys: pytest.CaptureFixture[str], tm
 
 
 def test_names_can_not_steer_a_terminal() -> None:
-    assert command._plain("a\x1b[31mb") == "a?[31mb"
+    assert printable("a\x1b[31mb") == "a?[31mb"
     assert command._varies(baseline(), baseline().features[0]) == "-, -, -"
