@@ -11,7 +11,7 @@ from streamer.core.types import Action, Batch, DeadLetter, ShardId
 
 
 class Clock(Protocol):
-    """Wall-clock and monotonic time; tests move theirs by hand."""
+    """Wall-clock, monotonic and CPU time; tests move theirs by hand."""
 
     def now(self) -> int:
         """Milliseconds since the epoch, UTC."""
@@ -19,6 +19,10 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds from an arbitrary start, for durations and nothing else."""
+        ...
+
+    def cpu(self) -> float:
+        """CPU seconds of the calling thread, for what a step costs: time others took is not in it."""
         ...
 
 

@@ -4,7 +4,7 @@ import time
 
 
 class SystemClock:
-    """Wall-clock and monotonic time of this machine."""
+    """Wall-clock, monotonic and CPU time of this machine."""
 
     def now(self) -> int:
         """Milliseconds since the epoch, UTC."""
@@ -13,3 +13,7 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds from an arbitrary start."""
         return time.monotonic()
+
+    def cpu(self) -> float:
+        """CPU seconds of the calling thread."""
+        return time.thread_time()

@@ -101,7 +101,7 @@ async def _measure(port: int) -> dict[str, float]:
 
         async def read_whole() -> None:
             answer = await fetch(ours, "i", 10_000)
-            for part in slices(ShardId("shard-0"), unwrapped(answer, None), len(answer.payloads), _ANSWER_BYTES):
+            for part in slices(ShardId("shard-0"), unwrapped(answer, None), lambda: ANSWER_RECORDS, _ANSWER_BYTES):
                 decoder.decode(part.batch, _NOW)
 
         stages: dict[str, Callable[[], Awaitable[object]]] = {

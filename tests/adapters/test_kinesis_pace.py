@@ -88,6 +88,14 @@ def test_no_more_small_records_are_asked_for_than_fold_in_time() -> None:
     assert pace.limit == 2_000
 
 
+def test_more_is_asked_for_at_once_while_a_shard_is_far_behind() -> None:
+    pace = paced()
+    answered(pace, 0.0, records=1_000, held_bytes=1_000, behind_seconds=3_600.0)
+    assert pace.limit == 4_000
+    answered(pace, 0.0, records=1_000, held_bytes=1_000)
+    assert pace.limit == 2_000
+
+
 def test_one_huge_record_is_asked_for_at_least() -> None:
     pace = paced()
     for _ in range(20):

@@ -19,7 +19,7 @@ def answer(*payloads: bytes, first: int = 1) -> Answer:
 
 
 def cut(found: Answer, read: Position | None = None, most_records: int = 100, most_bytes: int = 10_000) -> list[Slice]:
-    return list(slices(SHARD, unwrapped(found, read), most_records, most_bytes))
+    return list(slices(SHARD, unwrapped(found, read), lambda: most_records, most_bytes))
 
 
 def lines(*numbers: int) -> bytes:
@@ -38,6 +38,17 @@ def test_no_records_are_no_slice() -> None:
 def test_a_slice_holds_no_more_records_than_allowed() -> None:
     parts = cut(answer(b"a", b"b", b"c"), most_records=2)
     assert [(part.batch.payloads, part.position) for part in parts] == [([b"a", b"b"], ("2", 0)), ([b"c"], ("3", 0))]
+
+
+def test_slices_are_even() -> None:
+    parts = cut(answer(*[b"a"] * 25), most_records=12)
+    assert [len(part.batch.payloads) for part in parts] == [9, 8, 8]
+
+
+def test_the_bound_on_records_may_change_from_slice_to_slice() -> None:
+    bounds = iter([1, 2, 4])
+    parts = slices(SHARD, unwrapped(answer(*[b"a"] * 7), None), lambda: next(bounds), 100)
+    assert [len(part.batch.payloads) for part in parts] == [1, 2, 4]
 
 
 def test_a_slice_holds_no_more_bytes_than_allowed_unless_one_record_does() -> None:

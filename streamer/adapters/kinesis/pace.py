@@ -14,6 +14,8 @@ _MIB: Final = 2**20
 _MOST_RECORDS: Final = 10_000
 # Of the 2 MiB/s a shard gives; an answer that took more than its turn is waited for.
 _BYTES_PER_SECOND: Final = 1.9 * _MIB
+# Of a batch that may be made at the time, what says something of it: parts of an answer are even.
+_TELLING: Final = 0.5
 # Of the old mean when a new answer comes in.
 _REMEMBERED: Final = 0.7
 # Records of a batch at first and at least, and how much the next one may be larger.
@@ -43,8 +45,10 @@ class PaceSettings(msgspec.Struct, frozen=True, kw_only=True):
         Reads of all quiet shards together up to which none waits longer than ``quiet_first_seconds``.
     batch_records, batch_bytes : int
         What an answer holds about.
+    behind_batches : int
+        Times that, of a shard that is far behind: a call costs us 2 ms, whatever it brings.
     batch_seconds : float
-        What a batch of it takes to fold about: the loop is held meanwhile. A record costs 10 us among
+        CPU that a batch of it takes to fold about: the loop is held meanwhile. A record costs 10 us among
         many of its endpoint, and 500 us alone.
     """
 
@@ -56,6 +60,7 @@ class PaceSettings(msgspec.Struct, frozen=True, kw_only=True):
     quiet_per_second: float = 20.0
     batch_records: int = 2_000
     batch_bytes: int = 2 * _MIB
+    behind_batches: int = 2
     batch_seconds: float = 0.02
 
 
@@ -85,14 +90,17 @@ class Pace:
         self._settings = settings
         self._chance = chance
         self._flowed_at = now
+        self._is_far_behind = False
         self._mean_bytes = settings.batch_bytes / settings.batch_records
         self._records = float(min(_FIRST_RECORDS, settings.batch_records))
 
     @property
     def limit(self) -> int:
-        """Records to ask for: a batch of them, by what records here have come to."""
+        """Records to ask for: a batch of them, several where far behind, by what records here have come to."""
         settings = self._settings
-        return max(1, min(settings.batch_records, _MOST_RECORDS, int(settings.batch_bytes / self._mean_bytes)))
+        batches = settings.behind_batches if self._is_far_behind else 1
+        records = min(settings.batch_records, settings.batch_bytes / self._mean_bytes)
+        return max(1, min(_MOST_RECORDS, int(batches * records)))
 
     @property
     def batch_records(self) -> int:
@@ -100,13 +108,13 @@ class Pace:
         return int(self._records)
 
     def folded(self, records: int, seconds: float) -> None:
-        """Note what a batch took: the next ones are smaller at once, or larger little by little."""
+        """Note what CPU a batch took: the next ones are smaller at once, or larger little by little."""
         settings = self._settings
         fit = records * settings.batch_seconds / max(seconds, 1e-9)
         if seconds > settings.batch_seconds:
             self._records = max(_LEAST_RECORDS, min(self._records, fit))
-        elif records >= self.batch_records:
-            # A smaller one, the rest of an answer, says nothing of larger ones.
+        elif records >= self._records * _TELLING:
+            # A small one, all there was in an answer, says nothing of larger ones.
             self._records = min(fit, self._records * _GROWTH, settings.batch_records)
 
     def answered(
@@ -141,10 +149,10 @@ class Pace:
         self.share = min(1.0, self.share + _RECOVERY)
         if records:
             self._mean_bytes = _REMEMBERED * self._mean_bytes + (1 - _REMEMBERED) * max(1.0, held_bytes / records)
+        self._is_far_behind = behind_seconds > settings.far_behind_seconds
         if records or behind_seconds > 0:
             self._flowed_at = now
-            far = behind_seconds > settings.far_behind_seconds
-            interval = 1 / (settings.behind_per_second if far else settings.flowing_per_second)
+            interval = 1 / (settings.behind_per_second if self._is_far_behind else settings.flowing_per_second)
         else:
             most = min(
                 settings.quiet_most_seconds, max(settings.quiet_first_seconds, shards / settings.quiet_per_second)

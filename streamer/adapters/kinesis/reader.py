@@ -250,16 +250,16 @@ class ShardReader:
             shards=self._stream.reader_count,
         )
         self._look_for_gap(answer)
-        for i, part in enumerate(slices(shard.id, captures, self._pace.batch_records, parts.pace.batch_bytes)):
+        for i, part in enumerate(slices(shard.id, captures, lambda: self._pace.batch_records, parts.pace.batch_bytes)):
             if i:
                 await asyncio.sleep(0)
                 if parts.stop.is_set():
                     return True
                 await self._settle()
-            began = parts.clock.monotonic()
+            began = parts.clock.cpu()
             parts.intake.take(part.batch)
             shard.position = self._read = part.position
-            self._pace.folded(len(part.batch.payloads), parts.clock.monotonic() - began)
+            self._pace.folded(len(part.batch.payloads), parts.clock.cpu() - began)
         self._iterator = answer.next_iterator
         is_at_tip = answer.behind_seconds == 0
         self._note_complete(answer.last_at, self._asked_at if is_at_tip else None)

@@ -1,6 +1,8 @@
 """Slices: an answer as batches that each fold in a short time, and the position after each; pure."""
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from streamer.adapters.kinesis.fetch import Answer
@@ -115,8 +117,8 @@ def _captures(payload: bytes) -> Sequence[bytes]:
         return (payload,)
 
 
-def slices(shard: ShardId, captures: Unwrapped, most_records: int, most_bytes: int) -> Iterator[Slice]:
-    """Cut captures into batches.
+def slices(shard: ShardId, captures: Unwrapped, most_records: Callable[[], int], most_bytes: int) -> Iterator[Slice]:
+    """Cut captures into batches, none much smaller than the others: a batch has costs of its own.
 
     Parameters
     ----------
@@ -124,18 +126,20 @@ def slices(shard: ShardId, captures: Unwrapped, most_records: int, most_bytes: i
         Theirs.
     captures : Unwrapped
         What there is.
-    most_records, most_bytes : int
+    most_records : callable
+        Says before each slice how many it may hold.
+    most_bytes : int
         Of each slice; a single capture may be larger.
     """
-    count = len(captures.payloads)
-    begin = size = 0
-    for i, payload in enumerate(captures.payloads):
-        if i > begin and (i - begin >= most_records or size + len(payload) > most_bytes):
-            yield _slice(shard, captures, begin, i)
-            begin, size = i, 0
-        size += len(payload)
-    if count > begin:
-        yield _slice(shard, captures, begin, count)
+    ends = [0, *accumulate(map(len, captures.payloads))]
+    count, begin = len(captures.payloads), 0
+    while begin < count:
+        parts = max(-(-(count - begin) // most_records()), -(-(ends[-1] - ends[begin]) // most_bytes), 1)
+        even = begin + -(-(count - begin) // parts)
+        fitting = bisect_right(ends, ends[begin] + most_bytes) - 1
+        end = max(begin + 1, min(even, fitting))
+        yield _slice(shard, captures, begin, end)
+        begin = end
 
 
 def _slice(shard: ShardId, captures: Unwrapped, begin: int, end: int) -> Slice:

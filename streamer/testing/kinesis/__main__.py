@@ -23,6 +23,10 @@ class _SystemClock:
         """Seconds from an arbitrary start."""
         return time.monotonic()
 
+    def cpu(self) -> float:
+        """CPU seconds of the calling thread."""
+        return time.thread_time()
+
 
 def _stream(text: str) -> tuple[str, int]:
     name, colon, shards = text.partition(":")
