@@ -5,10 +5,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help install demo test crash check bench fmt lock
+.PHONY: help install demo test crash check bench bench-detection fmt lock
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-15s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-15s %s\n", $$1, $$2}'
 
 install: ## Make .venv with the locked packages; nothing to do when it is up to date
 	@$(PYTHON) .ci/install
@@ -27,6 +27,9 @@ check: ## Run what CI runs: lint, format, types, import contracts, tests
 
 bench: install ## Measure the cost per record, memory and hostile input
 	@$(BIN)/streamer bench $(ARGS)
+
+bench-detection: install ## Measure false alarms and delays of the detection (about 10 minutes)
+	@$(BIN)/python -m tests.bench.detection $(ARGS)
 
 fmt: install ## Format the code and repair what can be repaired
 	@$(BIN)/ruff format .

@@ -1,0 +1,10 @@
+"""Detectors: what is held against the baseline pane by pane, sequentially.
+
+::
+
+    Layout ── scores ──> directions a feature may move in
+                │
+           alternatives ── tempering ──> what a row is worth for each, weather taken into account
+                │
+              bank ── one step a pane ──> evidence per feature; an alarm when its mean passes the threshold
+"""

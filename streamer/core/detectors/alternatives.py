@@ -1,0 +1,266 @@
+"""Alternatives: what a row is worth for each change a feature may suffer, laid out for one multiplication.
+
+Each is an exponential tilt of the baseline along one score, held against the baseline tilted by its
+tolerance in the same direction: by convexity no distribution between "no change" and "as much as the
+finite baseline may be wrong" makes evidence grow. An alternative that this baseline can't tell from
+that is dropped. Values never seen have no score: their share is held against what n rows without
+them allow.
+
+References
+----------
+J. Shin, A. Ramdas, A. Rinaldo (2023), "E-detectors: a nonparametric framework for sequential change
+detection", New England Journal of Statistics in Data Science; I. J. Good (1953), "The population
+frequencies of species and the estimation of population parameters", Biometrika 40 (unseen values);
+design: ``detection.md`` 4.1 and 8.1.
+"""
+
+import math
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.core.detectors.scores import Direction, absent_cells, directions_of, shares_of, unseen_cells
+from streamer.core.detectors.tempering import error_of, levels_of, tempering
+from streamer.core.layout import FeatureCells, Layout
+from streamer.core.types import Cause
+
+# Natural parameters of the tilts, in deviations of the score, and the weight of all of a kind.
+_MEANS: Final = tuple(sign * size for size in (0.1, 0.25, 0.5, 1.0, 2.0, 4.0) for sign in (1, -1))
+_SPREADS: Final = (0.07, 0.2, 0.5, -0.15, -0.4)
+_CATEGORY_ODDS: Final = (1.35, 2.5, 8.0, 1 / 1.35, 1 / 2.5)
+_MISSING_ODDS: Final = (2.0, 5.0, 20.0, 100.0)
+_NEW_SHARES: Final = (0.003, 0.01, 0.05, 0.3)
+_WEIGHTS: Final = {
+    "value": 0.25,
+    "rank": 0.25,
+    "spread": 0.12,
+    "category": 0.5,
+    "missing": 0.2,
+    "new": 0.2,
+    "gone": 0.05,
+}
+# Standard errors of the baseline that are tolerated: 2 gave an alarm in 10 % of endpoint-months, 2.5 in 5 %.
+KAPPA: Final = 2.5
+# An alternative whose tolerance is a larger part of it is dropped.
+_KEPT: Final = 0.7
+# Rows of the kind a baseline without any may have missed.
+_UNSEEN_ROWS: Final = 5.0
+# Alternatives of one feature, about: for the level at which one of them alone raises the alarm.
+_PER_FEATURE: Final = 40
+_LEAST_LOSS: Final = 1e-9
+_DAY_SECONDS: Final = 86_400
+
+
+class Alternatives(NamedTuple):
+    """All alternatives of all features of a baseline; a row's worth is linear in its scores.
+
+    Attributes
+    ----------
+    cells : ndarray, shape (directions, longest), int64
+        Place of each direction's cells in a profile's counts, padded with its first.
+    scores : ndarray, shape (directions, longest), float64
+        Score of each cell; padding is 0.
+    along : ndarray, shape (directions, 24), float64
+        Mean score expected by hour of day, of the baseline's profile.
+    direction, feature : ndarray, shape (alternatives,), int64
+        Of each alternative.
+    gain, loss : ndarray, shape (alternatives,), float64
+        Nats for each unit of score, and nats taken away by each row; tempered.
+    log_weight : ndarray, shape (alternatives,), float64
+        Weights of all features sum to 1.
+    size : ndarray, shape (alternatives,), float64
+        Sign of the change, and its theta.
+    causes : tuple of Cause
+        Of each direction.
+    names : tuple of str
+        Of each direction.
+    resolution : ndarray, shape (features,), float64
+        Smallest shift of the mean, in deviations, that the baseline can tell from weather; infinite
+        where there is none.
+    """
+
+    cells: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    along: NDArray[np.float64]
+    direction: NDArray[np.int64]
+    feature: NDArray[np.int64]
+    gain: NDArray[np.float64]
+    loss: NDArray[np.float64]
+    log_weight: NDArray[np.float64]
+    size: NDArray[np.float64]
+    causes: tuple[Cause, ...]
+    names: tuple[str, ...]
+    resolution: NDArray[np.float64]
+
+
+class _Alternative(NamedTuple):
+    gain: float
+    loss: float
+    weight: float
+    size: float
+
+
+class _Found(NamedTuple):
+    name: str
+    cause: Cause
+    cells: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    along: NDArray[np.float64]
+    alternatives: list[_Alternative]
+
+
+def alternatives_of(layout: Layout, threshold: float, *, kappa: float = KAPPA) -> Alternatives:
+    """Alternatives of every feature.
+
+    Parameters
+    ----------
+    layout : Layout
+        Cells of the baseline.
+    threshold : float
+        Panes to a false alarm: the level at which one alternative alone raises it follows from it.
+    kappa : float
+        Standard errors of the baseline that are tolerated.
+    """
+    level = math.log(threshold * max(len(layout.features), 1) * _PER_FEATURE)
+    timeline = layout.baseline.timeline
+    step_seconds = timeline.step_seconds if timeline is not None else _DAY_SECONDS
+    found: list[tuple[int, _Found]] = []
+    resolution = np.full(len(layout.features), np.inf)
+    for i, cells in enumerate(layout.features):
+        mine, resolution[i] = _of_feature(layout, cells, level, step_seconds, kappa)
+        whole = sum(a.weight for one in mine for a in one.alternatives)
+        for one in mine:
+            kept = [a._replace(weight=a.weight / whole / len(layout.features)) for a in one.alternatives]
+            if kept:
+                found.append((i, one._replace(alternatives=kept)))
+    longest = max((len(one.cells) for _, one in found), default=0)
+    count = [len(one.alternatives) for _, one in found]
+    several = [a for _, one in found for a in one.alternatives]
+    shape = (len(found), longest)
+    return Alternatives(
+        cells=np.array([_padded(one.cells, longest, one.cells[0]) for _, one in found], np.int64).reshape(shape),
+        scores=np.array([_padded(one.scores, longest, 0.0) for _, one in found], np.float64).reshape(shape),
+        along=np.array([one.along for _, one in found], np.float64).reshape(-1, 24),
+        direction=np.repeat(np.arange(len(found)), count),
+        feature=np.repeat(np.array([i for i, _ in found], np.int64), count),
+        gain=np.array([a.gain for a in several]),
+        loss=np.array([a.loss for a in several]),
+        log_weight=np.log(np.array([a.weight for a in several])),
+        size=np.array([a.size for a in several]),
+        causes=tuple(one.cause for _, one in found),
+        names=tuple(one.name for _, one in found),
+        resolution=resolution,
+    )
+
+
+def _padded(values: NDArray[Any], length: int, by: object) -> list[object]:
+    return [*values.tolist(), *[by] * (length - len(values))]
+
+
+def _of_feature(
+    layout: Layout, cells: FeatureCells, level: float, step_seconds: int, kappa: float
+) -> tuple[list[_Found], float]:
+    shares, rows = shares_of(layout, cells), max(cells.baseline.rows, 1)
+    place = np.arange(cells.start, cells.stop)
+    found: list[_Found] = []
+    directions = directions_of(layout, cells)
+    resolution = math.inf
+    for direction in directions:
+        levels = levels_of(direction.dispersion, step_seconds)
+        error = error_of(levels, rows, kappa)
+        if direction.name in ("value", "rank"):
+            resolution = min(resolution, error / _KEPT)
+        thetas = _thetas(direction)
+        weight = _WEIGHTS[direction.name] / len(thetas)
+        weight /= sum(other.name == direction.name for other in directions) if direction.name == "category" else 1
+        kept = _tilts(direction.score, shares, thetas, weight, error, levels, level)
+        found.append(_Found(direction.name, direction.cause, place, direction.score, _hourly(cells, direction), kept))
+    base = layout.baseline_counts(cells)
+    phi = _of_a_day(cells, step_seconds)
+    unseen = Cause.WILD if cells.is_number else Cause.DRIFT
+    for name, cause, mask in (("new", unseen, unseen_cells(cells)), ("gone", Cause.MISSING, absent_cells(cells))):
+        seen = float(base[mask].sum())
+        usual = min((seen + kappa * math.sqrt(seen * phi) + _UNSEEN_ROWS * phi) / rows, 0.5)
+        several = [
+            _share(share, usual, _WEIGHTS[name] / len(_NEW_SHARES), phi) for share in _NEW_SHARES if share > 2 * usual
+        ]
+        found.append(_Found(name, cause, place, mask.astype(np.float64), np.zeros(24), several))
+    return found, resolution
+
+
+def _thetas(direction: Direction) -> NDArray[np.float64]:
+    match direction.name:
+        case "spread":
+            return np.array(_SPREADS)
+        case "category" | "missing":
+            # One cell against the rest: its score is two-valued, and odds tilt by their distance.
+            step = float(direction.score.max() - direction.score.min())
+            odds = _CATEGORY_ODDS if direction.name == "category" else _MISSING_ODDS
+            thetas: NDArray[np.float64] = np.log(np.array(odds)) / step
+            return thetas
+        case _:
+            return np.array(_MEANS)
+
+
+def _tilts(
+    score: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    thetas: NDArray[np.float64],
+    weight: float,
+    error: float,
+    levels: NDArray[np.float64],
+    level: float,
+) -> list[_Alternative]:
+    tolerated = error * np.sign(thetas)
+    kept = np.abs(tolerated) <= _KEPT * np.abs(thetas)
+    thetas, tolerated = thetas[kept], tolerated[kept]
+    net = thetas - tolerated
+    psi, slope = _cumulant(score, shares, thetas)[0], _cumulant(score, shares, tolerated)
+    loss = psi - slope[0]
+    # What a row takes away when the change is just as large as tolerated.
+    lost = np.maximum(loss - net * slope[1], _LEAST_LOSS)
+    phi = tempering(np.abs(net), lost, levels, level)
+    return [
+        _Alternative(float(gain), float(lose), weight, float(theta))
+        for gain, lose, theta in zip(net / phi, loss / phi, thetas, strict=True)
+    ]
+
+
+def _cumulant(
+    score: NDArray[np.float64], shares: NDArray[np.float64], theta: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Cumulant of the score and its derivative, the mean under the tilt."""
+    raised = theta[:, None] * score
+    top = raised.max(axis=1, keepdims=True) if len(theta) else np.zeros((0, 1))
+    weighed = np.exp(raised - top) * shares
+    whole = weighed.sum(axis=1)
+    return np.log(whole) + top[:, 0], weighed @ score / whole
+
+
+def _hourly(cells: FeatureCells, direction: Direction) -> NDArray[np.float64]:
+    f = cells.baseline
+    if direction.name == "missing" and f.missing_by_hour:
+        share = (f.missing + f.mistyped) / max(f.rows, 1)
+        step = float(direction.score.max() - direction.score.min())
+        by_hour: NDArray[np.float64] = (np.array(f.missing_by_hour) - share) * step
+        return by_hour
+    if f.hour_profile and direction.along:
+        moved: NDArray[np.float64] = np.array(f.hour_profile) * direction.along
+        return moved
+    return np.zeros(24)
+
+
+def _of_a_day(cells: FeatureCells, step_seconds: int) -> float:
+    """What is not in the baseline has no blocks of its own: it is as clustered as the values are in a day."""
+    dispersion = cells.baseline.dispersion_of("value")
+    levels = levels_of(dispersion, step_seconds)
+    if not levels.shape[1]:
+        return 1.0
+    at = min(max(round(math.log2(max(_DAY_SECONDS / step_seconds, 1.0))), 0), levels.shape[1] - 1)
+    return max(1.0, float(levels[1, at]))
+
+
+def _share(share: float, usual: float, weight: float, phi: float) -> _Alternative:
+    up, down = math.log(share / usual) / phi, math.log((1 - share) / (1 - usual)) / phi
+    return _Alternative(up - down, -down, weight, share)

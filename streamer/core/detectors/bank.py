@@ -1,0 +1,195 @@
+"""Bank: the e-detectors of all features of a baseline, and the endpoint's, which is their mean.
+
+Each alternative's Shiryaev-Roberts evidence goes ``R <- (1 + R) * LR`` with every pane; a mean of
+e-detectors is one, whatever hangs together. It stays under the threshold for as many panes in the
+mean as the threshold says, empty panes counted: a threshold of a month's panes is one false alarm a
+month. The change is put where the evidence comes from: of all starts that ``R`` sums over, each has
+its share, so that their mean and variance follow the same recursion.
+
+References
+----------
+J. Shin, A. Ramdas, A. Rinaldo (2023), "E-detectors: a nonparametric framework for sequential change
+detection", New England Journal of Statistics in Data Science, section 2.2 (SR e-detectors and their
+averages); M. Pollak (1985), "Optimal detection of a change in distribution", Annals of Statistics 13.
+"""
+
+import math
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.core.detectors.alternatives import Alternatives
+from streamer.core.types import Cause
+
+# Evidence is kept this far above what raises the alarm, in nats, so that an alert can fall again.
+_ABOVE: Final = 0.7
+# A feature with this part of the strongest one's evidence, enough to alarm alone, is guilty, too.
+_ALONE: Final = 1.0
+# Alternatives of a feature within so many nats of the strongest may be what happened.
+_NEAR: Final = 1.0
+# Standard deviations of the interval of the time of change.
+_INTERVAL: Final = 2.0
+
+
+class Guilty(NamedTuple):
+    """A feature that evidence speaks against.
+
+    Attributes
+    ----------
+    feature : int
+        Index in the baseline's order.
+    direction : str
+        In which it moved.
+    cause : Cause
+        What that is called.
+    evidence : float
+        Part of the threshold it has reached by itself.
+    size : float
+        Mean score per row since the change: deviations, or the share of new values.
+    since, earliest, latest : float
+        Time of the change and its interval, in steps: 0 is the start of the first one.
+    """
+
+    feature: int
+    direction: str
+    cause: Cause
+    evidence: float
+    size: float
+    since: float
+    earliest: float
+    latest: float
+
+
+class BankState(msgspec.Struct, frozen=True):
+    """A bank as it stands in a snapshot; ``values`` is ``Bank.values``."""
+
+    steps: int
+    values: NDArray[np.float64]
+
+
+class Bank:
+    """Evidence of every alternative of one key.
+
+    Parameters
+    ----------
+    alternatives : Alternatives
+        Of the key's baseline.
+    threshold : float
+        Panes to a false alarm.
+
+    Attributes
+    ----------
+    steps : int
+        Panes taken in, empty ones included.
+    values : ndarray, shape (5, alternatives), float64
+        Logarithm of the evidence; mean and mean square of the time of change; scores and rows since.
+    """
+
+    def __init__(self, alternatives: Alternatives, threshold: float) -> None:
+        self.alternatives = alternatives
+        self.threshold = threshold
+        self.steps = 0
+        self.values = np.zeros((5, len(alternatives.feature)))
+        self.values[0] = -np.inf
+        self._most = math.log(threshold) + _ABOVE - alternatives.log_weight
+
+    def step(self, counts: NDArray[np.int64], hour: int = 0) -> None:
+        """Take in a pane.
+
+        Parameters
+        ----------
+        counts : ndarray, shape (layout.size,), int64
+            Rows in each cell.
+        hour : int
+            Of the day, in the baseline's zone.
+        """
+        a = self.alternatives
+        own = counts[a.cells]
+        score = np.einsum("dk,dk->d", own, a.scores)
+        rows = self._rows(counts)
+        score -= rows * a.along[:, hour]
+        self._start(1)
+        rows_of, score_of = rows[a.direction], score[a.direction]
+        self.values[0] += a.gain * score_of - a.loss * rows_of
+        self.values[3] += score_of
+        self.values[4] += rows_of
+        np.minimum(self.values[0], self._most, out=self.values[0])
+
+    def pass_by(self, panes: int) -> None:
+        """Let empty panes go by: time in which a false alarm could have been, too."""
+        if panes > 0:
+            self._start(panes)
+
+    def _rows(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        a = self.alternatives
+        before = np.concatenate([[0], np.cumsum(counts)])
+        rows: NDArray[np.float64] = (before[a.cells.max(axis=1) + 1] - before[a.cells[:, 0]]).astype(np.float64)
+        return rows
+
+    def _start(self, panes: int) -> None:
+        """Add the change that begins with each of these panes to those that may have begun."""
+        log, mean, square, score, rows = self.values
+        new = np.logaddexp(log, math.log(panes))
+        old = np.exp(log - new)
+        young = 1 - old
+        first, last = self.steps, self.steps + panes - 1
+        middle = (first + last) / 2
+        self.values[0] = new
+        self.values[1] = old * mean + young * middle
+        self.values[2] = old * square + young * (middle**2 + (panes**2 - 1) / 12)
+        self.values[3] = old * score
+        self.values[4] = old * rows
+        self.steps += panes
+
+    @property
+    def evidence(self) -> NDArray[np.float64]:
+        """Part of the threshold each feature has reached by itself, shape (features,)."""
+        a = self.alternatives
+        parts = np.exp(np.minimum(self.values[0] + a.log_weight - math.log(self.threshold), 60.0))
+        of_feature: NDArray[np.float64] = np.bincount(a.feature, parts, minlength=len(a.resolution)).astype(np.float64)
+        return of_feature
+
+    @property
+    def level(self) -> float:
+        """Part of the threshold all features have reached together; at 1 the alarm is raised."""
+        return float(self.evidence.sum())
+
+    def guilty(self) -> list[Guilty]:
+        """Features the alarm is about, heaviest first: the strongest, and those that would alarm alone."""
+        evidence = self.evidence
+        if not len(self.alternatives.feature):
+            return []
+        order = np.argsort(-evidence, kind="stable")
+        named = [f for i, f in enumerate(order.tolist()) if not i or evidence[f] >= _ALONE]
+        return [self._guilty(feature, float(evidence[feature])) for feature in named]
+
+    def _guilty(self, feature: int, evidence: float) -> Guilty:
+        a = self.alternatives
+        mine = np.flatnonzero(a.feature == feature)
+        log, _, _, score, rows = self.values[:, mine]
+        weighed = log + a.log_weight[mine]
+        # Several may be at the bound on evidence: what the rows since the change were worth tells them apart.
+        worth = np.where(weighed >= weighed.max() - _NEAR, a.gain[mine] * score - a.loss[mine] * rows, -np.inf)
+        lead = int(mine[np.argmax(worth)])
+        _, mean, square, total, count = self.values[:, lead].tolist()
+        apart = _INTERVAL * math.sqrt(max(square - mean * mean, 0.0))
+        return Guilty(
+            feature=feature,
+            direction=a.names[a.direction[lead]],
+            cause=a.causes[a.direction[lead]],
+            evidence=evidence,
+            size=total / count if count else 0.0,
+            since=mean,
+            earliest=max(mean - apart, 0.0),
+            latest=min(mean + apart, float(self.steps)),
+        )
+
+    def to_state(self) -> BankState:
+        """Everything needed to go on as if never stopped."""
+        return BankState(self.steps, self.values.copy())
+
+    def restore(self, state: BankState) -> None:
+        """Go on from a state of a bank of the same alternatives."""
+        self.steps, self.values = state.steps, state.values.copy()

@@ -1,0 +1,161 @@
+"""Scores: the directions in which a feature's distribution may move, as a number for each cell."""
+
+from statistics import NormalDist
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.core.baseline.dispersion import spread_of, standardised
+from streamer.core.baseline.model import Dispersion, FeatureBaseline
+from streamer.core.layout import FeatureCells, Layout
+from streamer.core.types import Cause
+
+# A value outside the baseline's range scores so many times its end cell's.
+_BEYOND: Final = 1.5
+_MOST: Final = 6.0
+# Added to every cell: what was never seen is not impossible.
+_SMOOTHING: Final = 0.5
+_LEAST_SHARE: Final = 1e-4
+_NORMAL: Final = NormalDist()
+
+
+class Direction(NamedTuple):
+    """One way a feature may move.
+
+    Attributes
+    ----------
+    name : str
+        ``value``, ``rank``, ``spread``, ``missing``, or ``category``.
+    cause : Cause
+        What an alert about it is called.
+    score : ndarray, shape (cells,), float64
+        Of each of the feature's cells; mean 0 and variance 1 over the baseline's shares.
+    dispersion : Dispersion
+        How its block sums vary.
+    along : float
+        Its correlation with the value's score: how far a move of the mean by hour of day carries it.
+    """
+
+    name: str
+    cause: Cause
+    score: NDArray[np.float64]
+    dispersion: Dispersion
+    along: float
+
+
+def shares_of(layout: Layout, cells: FeatureCells) -> NDArray[np.float64]:
+    """The baseline's shares over a feature's cells, none of them 0; shape (cells,), float64."""
+    counts = layout.baseline_counts(cells) + _SMOOTHING
+    shares: NDArray[np.float64] = counts / counts.sum()
+    return shares
+
+
+def directions_of(layout: Layout, cells: FeatureCells) -> list[Direction]:
+    """Every direction of a feature in which its baseline varies at all.
+
+    Parameters
+    ----------
+    layout : Layout
+        Cells of the baseline.
+    cells : FeatureCells
+        The feature's.
+
+    Returns
+    -------
+    list of Direction
+        Fewer for one that is constant.
+    """
+    shares, f = shares_of(layout, cells), cells.baseline
+    found: list[Direction] = []
+    if cells.is_number:
+        value = _scaled(_beyond(_centres(f)), shares)
+        for name, score in (("value", value), ("rank", _scaled(_beyond(_ranks(f)), shares))):
+            if score is None:
+                continue
+            along = 0.0 if value is None else float((shares * value) @ score)
+            found.append(Direction(name, Cause.DRIFT, score, f.dispersion_of("value"), along))
+            spread = _scaled(spread_of(score) * _has_value(cells, len(shares)), shares)
+            if spread is not None:
+                along = 0.0 if value is None else float((shares * value) @ spread)
+                found.append(Direction("spread", Cause.DRIFT, spread, f.dispersion_of("spread"), along))
+        # Without a value, or with one that is no number.
+        absent = np.zeros(len(shares))
+        absent[-2:] = 1.0
+    else:
+        for at in range(len(f.counts) + 1):
+            one = np.zeros(len(shares))
+            one[at] = 1.0
+            score = _scaled(one, shares)
+            if score is not None and layout.baseline_counts(cells)[at]:
+                found.append(Direction("category", Cause.DRIFT, score, f.dispersion_of("cells"), 0.0))
+        absent = np.zeros(len(shares))
+        absent[-1] = 1.0
+    missing = _scaled(absent, shares)
+    if missing is not None and f.missing + f.mistyped:
+        found.append(Direction("missing", Cause.MISSING, missing, f.dispersion_of("missing"), 0.0))
+    return found
+
+
+def unseen_cells(cells: FeatureCells) -> NDArray[np.bool_]:
+    """Cells of values the baseline never had, shape (cells,)."""
+    unseen = np.zeros(cells.stop - cells.start, np.bool_)
+    if cells.is_number:
+        unseen[[0, 1, -4, -3]] = True
+    else:
+        unseen[-2] = True
+    return unseen
+
+
+def absent_cells(cells: FeatureCells) -> NDArray[np.bool_]:
+    """Cells of rows without a usable value, shape (cells,)."""
+    absent = np.zeros(cells.stop - cells.start, np.bool_)
+    absent[-1] = True
+    if cells.is_number:
+        absent[-2] = True
+    return absent
+
+
+def _scaled(score: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    # Shares as rows of a table of 2**40: the function counts rows.
+    found = standardised(score, np.round(shares * 2**40).astype(np.int64))
+    return None if found is None else np.clip(found[0], -1e3, 1e3)
+
+
+def _has_value(cells: FeatureCells, count: int) -> NDArray[np.float64]:
+    has = np.ones(count)
+    if cells.is_number:
+        has[-2:] = 0.0
+    return has
+
+
+def _centres(f: FeatureBaseline) -> NDArray[np.float64]:
+    """Standardised middles of the value cells, values cut at 1 % and 99 %."""
+    low, high = f.minimum or 0.0, f.maximum or 0.0
+    if f.quantiles and f.quantiles[0] < f.quantiles[-1]:
+        low, high = f.quantiles[0], f.quantiles[-1]
+    scale = max(abs(low), abs(high), 1e-300)
+    bounds = np.clip(np.array([low, *f.edges, high]) / scale, low / scale, high / scale)
+    # A value on a cut is in the cell below it: cells between two cuts that hold one value hold the upper.
+    few = f.distinct == len(f.counts)
+    middles = bounds[1:] if few else (bounds[1:] + bounds[:-1]) / 2
+    return _standard(middles, f)
+
+
+def _ranks(f: FeatureBaseline) -> NDArray[np.float64]:
+    """Standardised normal scores of the value cells' middle ranks."""
+    counts = np.array(f.counts, np.float64)
+    total = max(counts.sum(), 1.0)
+    middle = np.clip((np.cumsum(counts) - counts / 2) / total, _LEAST_SHARE, 1 - _LEAST_SHARE)
+    return _standard(np.array([_NORMAL.inv_cdf(share) for share in middle.tolist()]), f)
+
+
+def _standard(score: NDArray[np.float64], f: FeatureBaseline) -> NDArray[np.float64]:
+    found = standardised(score, np.array(f.counts, np.int64))
+    return np.zeros(len(score)) if found is None else np.clip(found[0], -_MOST, _MOST)
+
+
+def _beyond(score: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores of all cells from those of the value cells: outside is further out, no value is no news."""
+    low, high = min(score[0] * _BEYOND, score[0]), max(score[-1] * _BEYOND, score[-1])
+    return np.array([low, low, *score, high, high, 0.0, 0.0])

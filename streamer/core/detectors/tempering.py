@@ -1,0 +1,116 @@
+"""Tempering: how much less a row is worth for an alternative, as rows of one hour share its weather.
+
+An alternative of natural parameter theta accuses when ``(theta * S - n * psi) / phi`` exceeds a level
+c on some stretch of n rows. Under no change the sums of blocks stay below the envelope that the
+baseline's own blocks show, so phi is the least number at which the line stays above it, at every
+length of block. A shared shock counts only at the lengths at which the alternative decides:
+features without shocks keep phi = 1 beside others that have them.
+
+References
+----------
+design: ``detection.md`` 8.1 (the rule) and 8.4, points 1 to 4 (degrees of freedom, growth).
+"""
+
+import math
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.core.baseline.model import Dispersion
+
+# The envelope is carried on to blocks of so many days, at the growth measured.
+_REACH_SECONDS: Final = 7 * 86_400
+_MOST_GROWTH: Final = 2.0
+
+
+def student_square(level: float, degrees: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """Squared deviations at which minus the log density of Student's law has risen by a level.
+
+    Parameters
+    ----------
+    level : float
+        In nats, not negative.
+    degrees : array or float
+        Of freedom; infinite gives the normal law's ``2 * level``.
+
+    Examples
+    --------
+    >>> float(student_square(2.0, math.inf)), round(float(student_square(2.0, 10.0)), 2)
+    (4.0, 4.39)
+    """
+    nu = np.asarray(degrees, np.float64)
+    finite = np.where(np.isinf(nu), 1.0, nu)
+    # Few degrees and a high level overflow: such a direction proves nothing, whatever the number.
+    raised = finite * np.expm1(np.minimum(2 * level / (finite + 1), 50.0))
+    return np.where(np.isinf(nu), 2 * level, raised)
+
+
+def levels_of(dispersion: Dispersion, step_seconds: int) -> NDArray[np.float64]:
+    """Rows, variance ratio and degrees of freedom by length of block, carried on to a week.
+
+    Parameters
+    ----------
+    dispersion : Dispersion
+        Of one score; that of independent rows has no lengths.
+    step_seconds : int
+        Length of the baseline's steps.
+
+    Returns
+    -------
+    ndarray, shape (3, lengths), float64
+    """
+    levels = [list(level) for level in zip(dispersion.rows, dispersion.ratio, dispersion.degrees, strict=True)]
+    if not levels:
+        return np.empty((3, 0))
+    growth = 1.0
+    if len(levels) > 2:
+        growth = min(max(math.sqrt(levels[-1][1] / levels[-3][1]), 1.0), _MOST_GROWTH)
+    length = step_seconds * 2 ** (len(levels) - 1)
+    while length < _REACH_SECONDS:
+        rows, ratio, degrees = levels[-1]
+        levels.append([2 * rows, growth * ratio, degrees])
+        length *= 2
+    return np.array(levels).T
+
+
+def tempering(
+    theta: NDArray[np.float64], loss: NDArray[np.float64], levels: NDArray[np.float64], level: float
+) -> NDArray[np.float64]:
+    """The least phi, at least 1, that keeps an alternative's line over the envelope.
+
+    Parameters
+    ----------
+    theta : ndarray, shape (alternatives,), float64
+        Size of the natural parameter, net of the tolerance.
+    loss : ndarray, shape (alternatives,), float64
+        Nats a row takes away under no change.
+    levels : ndarray, shape (3, lengths), float64
+        As ``levels_of`` gives them.
+    level : float
+        Nats at which the alternative alone would raise the alarm.
+    """
+    if not levels.shape[1]:
+        return np.ones(len(theta))
+    rows, ratio, degrees = levels
+    envelope = np.sqrt(student_square(level, degrees) * ratio * rows)
+    needed: NDArray[np.float64] = ((theta[:, None] * envelope - loss[:, None] * rows) / level).max(axis=1)
+    return np.maximum(1.0, needed)
+
+
+def error_of(levels: NDArray[np.float64], rows: int, kappa: float) -> float:
+    """Error of the baseline's mean score, ``kappa`` standard errors at infinite degrees of freedom.
+
+    Parameters
+    ----------
+    levels : ndarray, shape (3, lengths), float64
+        As ``levels_of`` gives them.
+    rows : int
+        The baseline has with this score.
+    kappa : float
+        How sure one wants to be.
+    """
+    if not levels.shape[1]:
+        return kappa / math.sqrt(rows)
+    _, ratio, degrees = levels
+    return math.sqrt(float(student_square(kappa**2 / 2, degrees[-1])) * max(float(ratio[-1]), 1.0) / rows)
