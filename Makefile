@@ -8,7 +8,7 @@ ARGS ?=
 .PHONY: help install demo test crash check bench bench-detection fmt lock
 
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-15s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-23s %s\n", $$1, $$2}'
 
 install: ## Make .venv with the locked packages; nothing to do when it is up to date
 	@$(PYTHON) .ci/install

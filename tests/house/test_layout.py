@@ -47,6 +47,7 @@ CORE_STANDARD = {
     "math",
     "operator",
     "re",
+    "statistics",  # the normal law
     "struct",
     "typing",
     "zoneinfo",  # the hour of day in a baseline's time zone

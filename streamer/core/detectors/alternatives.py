@@ -15,7 +15,7 @@ design: ``detection.md`` 4.1 and 8.1.
 """
 
 import math
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,10 +137,14 @@ def alternatives_of(layout: Layout, threshold: float, *, kappa: float = KAPPA) -
     longest = max((len(one.cells) for _, one in found), default=0)
     count = [len(one.alternatives) for _, one in found]
     several = [a for _, one in found for a in one.alternatives]
-    shape = (len(found), longest)
+    places = np.zeros((len(found), longest), np.int64)
+    scores = np.zeros((len(found), longest))
+    for row, (_, one) in enumerate(found):
+        places[row] = one.cells[0]
+        places[row, : len(one.cells)], scores[row, : len(one.cells)] = one.cells, one.scores
     return Alternatives(
-        cells=np.array([_padded(one.cells, longest, one.cells[0]) for _, one in found], np.int64).reshape(shape),
-        scores=np.array([_padded(one.scores, longest, 0.0) for _, one in found], np.float64).reshape(shape),
+        cells=places,
+        scores=scores,
         along=np.array([one.along for _, one in found], np.float64).reshape(-1, 24),
         direction=np.repeat(np.arange(len(found)), count),
         feature=np.repeat(np.array([i for i, _ in found], np.int64), count),
@@ -152,10 +156,6 @@ def alternatives_of(layout: Layout, threshold: float, *, kappa: float = KAPPA) -
         names=tuple(one.name for _, one in found),
         resolution=resolution,
     )
-
-
-def _padded(values: NDArray[Any], length: int, by: object) -> list[object]:
-    return [*values.tolist(), *[by] * (length - len(values))]
 
 
 def _of_feature(
