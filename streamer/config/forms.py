@@ -13,6 +13,8 @@ from typing import Annotated, Final, Literal, Union, get_args, get_origin
 from pydantic import BeforeValidator, SecretStr, WithJsonSchema
 from pydantic.fields import FieldInfo
 
+from streamer.config.budgets import EXPECTED as BUDGET
+from streamer.config.budgets import budget_text, parse_budget
 from streamer.config.durations import EXPECTED, duration_text, parse_duration
 from streamer.config.quantities import instant_text, parse_instant, parse_share, parse_size, share_text, size_text
 
@@ -81,6 +83,12 @@ Size = Annotated[
     BeforeValidator(parse_size),
     WithJsonSchema({"type": ["string", "integer"], "description": "a size", "examples": ["1 MiB", 1_048_576]}),
     Form("size", 'a size such as "1 MiB" or a whole number of bytes', _quoted(size_text)),
+]
+Budget = Annotated[
+    int,
+    BeforeValidator(parse_budget),
+    WithJsonSchema({"type": "string", "description": BUDGET, "examples": ["1 per month", "2 per week"]}),
+    Form("budget", BUDGET, _quoted(budget_text)),
 ]
 Share = Annotated[
     float,

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema
 
-from streamer.config.forms import Duration, Instant, Share, Size
+from streamer.config.forms import Budget, Duration, Instant, Share, Size
 from streamer.config.parts import (
     AlertSinksConfig,
     AwsConfig,
@@ -44,6 +44,9 @@ def _off(value: object) -> object:
 # ``false`` switches a threshold off for an endpoint where ``[defaults]`` sets it.
 _NumberOrOff = Annotated[
     float | None, BeforeValidator(_off), WithJsonSchema({"anyOf": [{"type": "number"}, {"const": False}]})
+]
+_BudgetOrOff = Annotated[
+    Budget | None, BeforeValidator(_off), WithJsonSchema({"anyOf": [{"type": "string"}, {"const": False}]})
 ]
 _ShareOrOff = Annotated[
     Share | None, BeforeValidator(_off), WithJsonSchema({"anyOf": [{"type": ["string", "number"]}, {"const": False}]})
@@ -138,6 +141,10 @@ class WatchConfig(Table):
         max_length=1_000,
         description="Dotted path to the rows in a JSON payload; found by itself when empty",
     )
+    false_alarms: _BudgetOrOff = Field(
+        default=None,
+        description='False alarms of drift that are borne, such as "1 per month"; without it drift is not looked for',
+    )
     burn_in_rows: int = Field(
         default=2_000, ge=100, le=1_000_000, description="Rows from which a baseline is learned where none is given"
     )
@@ -162,6 +169,7 @@ class WatchConfig(Table):
             rules=self.rules.rules(baseline_is_traffic=self.baseline_is_traffic),
             alerts=AlertSpans(**self.alerts.model_dump()),
             burn_in_rows=self.burn_in_rows,
+            false_alarm_seconds=self.false_alarms,
             json_path=self.json_path,
             time_zone=self.time_zone,
             versions=versions,

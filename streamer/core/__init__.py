@@ -5,6 +5,7 @@
     engine ── decode ──> fold ──> track (panes, windows) ──> endpoint ──> actions
        │      captures   parts    watermarks, duplicates        │
        │                                                         ├─ statistics ─ rules ──> findings
+       │                                                         ├─ detectors (panes) ───> findings
     snapshot: an endpoint's state as one blob                    ├─ alerts ─ words ──> incidents
                                                                  └─ documents
     baseline ── layout (cells) ── profile (exact sums)

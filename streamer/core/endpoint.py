@@ -149,6 +149,9 @@ class Endpoint:
             own = self._judge_features(d, end_at)
             judged |= {cause for j in own for cause in j.judged}
             mine = [f for j in own for f in j.findings]
+            if d.track.watch is not None and d.statistics:
+                judged.add(Cause.DRIFT)
+                mine += d.track.watch.findings(d.track.key, end_at - self._window, end_at)
             _settle(d, own, [*(f for f in findings if f.key.variant in ("", d.track.key.variant)), *mine])
             findings += mine
         actions: list[Action] = []

@@ -172,6 +172,8 @@ class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
         See those types.
     burn_in_rows : int
         Rows from which a baseline is learned where none was given.
+    false_alarm_seconds : int or None
+        To a false alarm of drift detection, in the mean, of each key; ``None``: drift is not looked for.
     json_path : str
         Dotted path to the rows inside a JSON payload; empty finds ``instances``,
         ``predictions``, ``rows``, a list or one object by itself.
@@ -187,6 +189,7 @@ class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
     alerts: AlertSpans = AlertSpans()
     retraining: RetrainingSettings = RetrainingSettings()
     burn_in_rows: int = 2_000
+    false_alarm_seconds: int | None = None
     json_path: str = ""
     time_zone: str = "UTC"
     versions: tuple[VersionSettings, ...] = ()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from streamer.core.alerts import AlertBook, AlertBookState
 from streamer.core.baseline.model import Baseline
 from streamer.core.blob import pack, unpack
+from streamer.core.detectors.watch import WatchState
 from streamer.core.endpoint import Endpoint
 from streamer.core.errors import StateError
 from streamer.core.eventtime import as_text, start_of
@@ -69,6 +70,7 @@ class _Track(msgspec.Struct, frozen=True):
     seen: list[tuple[str, int]]
     begins_at: int = 0
     ends_at: int = END
+    watch: WatchState | None = None
 
 
 class _Endpoint(msgspec.Struct, frozen=True):
@@ -145,6 +147,10 @@ def _freeze_track(i: int, track: Generation, arrays: Arrays) -> _Track:
     for n, identities in enumerate(seen.values()):
         arrays[f"{i}/seen/{n}"] = identities
     learned = track.baseline if track.baseline is not None and track.baseline.learned else None
+    watch = None
+    if track.watch is not None:
+        watch, values = track.watch.to_state()
+        arrays[f"{i}/evidence"] = values.copy()
     return _Track(
         variant=track.key.variant,
         version=track.key.version,
@@ -160,6 +166,7 @@ def _freeze_track(i: int, track: Generation, arrays: Arrays) -> _Track:
         seen=list(seen),
         begins_at=track.begins_at,
         ends_at=track.ends_at,
+        watch=watch,
     )
 
 
@@ -271,6 +278,9 @@ def _thaw_track(
         latest = max([*track.panes, *track.windows, state.window_at or 0])
         spans = settings.spans
         track.since_at = start_of(latest, spans.window, spans.offset) + spans.window * 1000
+    if fits and state.watch is not None and track.watch is not None:
+        # One of another threshold or version of the program does not fit: evidence is gathered anew.
+        track.watch.restore(state.watch, _array(arrays, f"{i}/evidence").astype(np.float64))
     seen = {shard_pane: _array(arrays, f"{i}/seen/{n}") for n, shard_pane in enumerate(state.seen)}
     track.duplicates.restore(cast(dict[tuple[str, int], NDArray[np.uint64]], seen))
     return track

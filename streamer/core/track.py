@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from streamer.core.baseline.model import Baseline
 from streamer.core.decode.sides import SideReader
+from streamer.core.detectors.watch import Watch
 from streamer.core.duplicates import Duplicates
 from streamer.core.eventtime import start_of
 from streamer.core.fold import columns_of
@@ -35,6 +36,8 @@ class Track:
     ----------
     layout : Layout or None
         Cells; ``None`` while learning.
+    watch : Watch or None
+        Detection of drift; ``None`` while learning and where it is not asked for.
     readers : dict of Side to SideReader
         Readers of the sides the baseline has features of.
     panes, windows : dict of int to Pane, Window
@@ -63,6 +66,7 @@ class Track:
         self.learned: list[RawRow] = []
         self.baseline: Baseline | None = None
         self.layout: Layout | None = None
+        self.watch: Watch | None = None
         self.readers: dict[Side, SideReader] = {}
         self._pane = settings.spans.pane * 1000
         self._window = settings.spans.window * 1000
@@ -72,6 +76,8 @@ class Track:
     def _settle(self, baseline: Baseline) -> None:
         self.baseline = baseline
         self.layout = Layout(baseline)
+        apart = self.settings.false_alarm_seconds
+        self.watch = Watch(self.layout, apart, self.settings.spans.pane) if apart is not None else None
         self.readers = {
             side: SideReader(baseline.schema, side, self.settings.json_path, self.limits, learned=baseline.learned)
             for side in Side
@@ -110,6 +116,8 @@ class Track:
                 self.window_at = window_at
             self.asleep = False
             window.add_pane(pane)
+            if self.watch is not None and pane.profile is not None and start >= self.since_at:
+                self.watch.take(start, pane.profile.counts)
             self.active_at = window_at
             missing = self.settings.burn_in_rows - len(self.learned)
             if self.layout is None and missing > 0:

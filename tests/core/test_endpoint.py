@@ -125,3 +125,32 @@ def test_documents_never_hold_what_a_record_held() -> None:
     written = encode_actions(actions).decode()
     assert canary not in written
     assert "1.2345678" not in written
+
+
+def numbered(first: int, last: int, low: int) -> list[bytes]:
+    """A value in turn from ten that the baseline has, or from its upper half alone."""
+    return [
+        record(s, str(s), data=f"{low + s % (10 - low)}.5,{s % 10}.5,{'abc'[s % 3]}", output=f"{s % 10}.5")
+        for s in range(first, last)
+    ]
+
+
+def test_a_drift_is_told_within_the_budget_of_false_alarms_and_names_its_feature() -> None:
+    watched = msgspec.structs.replace(ONE, false_alarm_seconds=2_592_000)
+    settings = msgspec.structs.replace(SETTINGS, endpoints=(watched,))
+    _, actions = run(numbered(0, 1_200, 0) + numbered(1_200, 2_400, 5), settings)
+    told_of = [a.incident for a in actions if isinstance(a, Notify)]
+    assert [i.cause for i in told_of] == [Cause.DRIFT]
+    (found,) = told_of[0].contributions
+    assert (found.feature, found.rule) == ("x", "evidence")
+    assert "mean +0." in found.words or "mean +1." in found.words
+    assert abs(found.since.timestamp() * 1000 - (START + 1_200_000)) <= 120_000
+
+
+def test_drift_is_not_looked_for_where_nobody_asks() -> None:
+    assert told(run(numbered(0, 1_200, 0) + numbered(1_200, 2_400, 5))[1]) == []
+
+
+def test_steady_traffic_raises_nothing_within_the_budget() -> None:
+    watched = msgspec.structs.replace(ONE, false_alarm_seconds=2_592_000)
+    assert told(run(numbered(0, 3_600, 0), msgspec.structs.replace(SETTINGS, endpoints=(watched,)))[1]) == []

@@ -30,8 +30,8 @@ from tests.strategies import NOW, START, baseline, batch, capture, category, num
 
 SPANS = Spans(pane=10, window=60, offset=0, lateness=30)
 RULES = Rules(minimum_rows=2, psi=0.2, mean_shift=0.5)
-KNOWN = EndpointSettings(name="known", spans=SPANS, rules=RULES)
-LEARNED = EndpointSettings(name="learned", spans=SPANS, rules=RULES, burn_in_rows=6)
+KNOWN = EndpointSettings(name="known", spans=SPANS, rules=RULES, false_alarm_seconds=2_592_000)
+LEARNED = EndpointSettings(name="learned", spans=SPANS, rules=RULES, burn_in_rows=6, false_alarm_seconds=2_592_000)
 SETTINGS = EngineSettings(endpoints=(KNOWN, LEARNED), unknown=LEARNED, out_of_orderness_seconds=5)
 BASELINES = {("known", ""): baseline()}
 

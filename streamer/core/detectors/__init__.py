@@ -6,5 +6,7 @@
                 │
            alternatives ── tempering ──> what a row is worth for each, weather taken into account
                 │
-              bank ── one step a pane ──> evidence per feature; an alarm when its mean passes the threshold
+              bank ── one step a pane ──> evidence per feature; an alarm when its sum passes the threshold
+                │
+              watch ── the bank of one key, its panes in order, and what it says when a window ends
 """

@@ -59,6 +59,8 @@ class Alternatives(NamedTuple):
     ----------
     cells : ndarray, shape (directions, longest), int64
         Place of each direction's cells in a profile's counts, padded with its first.
+    start, stop : ndarray, shape (directions,), int64
+        Stretch of the counts they are in.
     scores : ndarray, shape (directions, longest), float64
         Score of each cell; padding is 0.
     along : ndarray, shape (directions, 24), float64
@@ -81,6 +83,8 @@ class Alternatives(NamedTuple):
     """
 
     cells: NDArray[np.int64]
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
     scores: NDArray[np.float64]
     along: NDArray[np.float64]
     direction: NDArray[np.int64]
@@ -144,6 +148,8 @@ def alternatives_of(layout: Layout, threshold: float, *, kappa: float = KAPPA) -
         places[row, : len(one.cells)], scores[row, : len(one.cells)] = one.cells, one.scores
     return Alternatives(
         cells=places,
+        start=np.array([one.cells[0] for _, one in found], np.int64),
+        stop=np.array([one.cells[-1] + 1 for _, one in found], np.int64),
         scores=scores,
         along=np.array([one.along for _, one in found], np.float64).reshape(-1, 24),
         direction=np.repeat(np.arange(len(found)), count),

@@ -2,9 +2,10 @@
 
 Each alternative's Shiryaev-Roberts evidence goes ``R <- (1 + R) * LR`` with every pane; a mean of
 e-detectors is one, whatever hangs together. It stays under the threshold for as many panes in the
-mean as the threshold says, empty panes counted: a threshold of a month's panes is one false alarm a
-month. The change is put where the evidence comes from: of all starts that ``R`` sums over, each has
-its share, so that their mean and variance follow the same recursion.
+mean as the threshold says: a threshold of a month's panes, empty ones included, is one false alarm a
+month at most. Empty panes leave the evidence as it is. The change is put where the evidence comes
+from: of all starts that ``R`` sums over, each has its share, so that their mean and variance follow
+the same recursion.
 
 References
 ----------
@@ -48,6 +49,10 @@ class Guilty(NamedTuple):
         Part of the threshold it has reached by itself.
     size : float
         Mean score per row since the change: deviations, or the share of new values.
+    share, usual : float
+        Of a direction that is one cell against the rest: its share since the change and the baseline's.
+    rows : int
+        Since the change, about.
     since, earliest, latest : float
         Time of the change and its interval, in steps: 0 is the start of the first one.
     """
@@ -57,6 +62,9 @@ class Guilty(NamedTuple):
     cause: Cause
     evidence: float
     size: float
+    share: float
+    usual: float
+    rows: int
     since: float
     earliest: float
     latest: float
@@ -105,12 +113,15 @@ class Bank:
         hour : int
             Of the day, in the baseline's zone.
         """
+        if not counts.any():
+            self.pass_by(1)
+            return
         a = self.alternatives
         own = counts[a.cells]
         score = np.einsum("dk,dk->d", own, a.scores)
         rows = self._rows(counts)
         score -= rows * a.along[:, hour]
-        self._start(1)
+        self._start()
         rows_of, score_of = rows[a.direction], score[a.direction]
         self.values[0] += a.gain * score_of - a.loss * rows_of
         self.values[3] += score_of
@@ -118,30 +129,27 @@ class Bank:
         np.minimum(self.values[0], self._most, out=self.values[0])
 
     def pass_by(self, panes: int) -> None:
-        """Let empty panes go by: time in which a false alarm could have been, too."""
-        if panes > 0:
-            self._start(panes)
+        """Let empty panes go by: they count as time, and are no evidence of anything."""
+        self.steps += max(panes, 0)
 
     def _rows(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         a = self.alternatives
         before = np.concatenate([[0], np.cumsum(counts)])
-        rows: NDArray[np.float64] = (before[a.cells.max(axis=1) + 1] - before[a.cells[:, 0]]).astype(np.float64)
+        rows: NDArray[np.float64] = (before[a.stop] - before[a.start]).astype(np.float64)
         return rows
 
-    def _start(self, panes: int) -> None:
-        """Add the change that begins with each of these panes to those that may have begun."""
+    def _start(self) -> None:
+        """Add the change that begins with this pane to those that may have begun."""
         log, mean, square, score, rows = self.values
-        new = np.logaddexp(log, math.log(panes))
+        new = np.logaddexp(log, 0.0)
         old = np.exp(log - new)
         young = 1 - old
-        first, last = self.steps, self.steps + panes - 1
-        middle = (first + last) / 2
         self.values[0] = new
-        self.values[1] = old * mean + young * middle
-        self.values[2] = old * square + young * (middle**2 + (panes**2 - 1) / 12)
+        self.values[1] = old * mean + young * self.steps
+        self.values[2] = old * square + young * self.steps**2
         self.values[3] = old * score
         self.values[4] = old * rows
-        self.steps += panes
+        self.steps += 1
 
     @property
     def evidence(self) -> NDArray[np.float64]:
@@ -174,13 +182,19 @@ class Bank:
         worth = np.where(weighed >= weighed.max() - _NEAR, a.gain[mine] * score - a.loss[mine] * rows, -np.inf)
         lead = int(mine[np.argmax(worth)])
         _, mean, square, total, count = self.values[:, lead].tolist()
+        size = total / count if count else 0.0
+        scores = a.scores[a.direction[lead]]
+        low, step = float(scores.min()), float(scores.max() - scores.min())
         apart = _INTERVAL * math.sqrt(max(square - mean * mean, 0.0))
         return Guilty(
             feature=feature,
             direction=a.names[a.direction[lead]],
             cause=a.causes[a.direction[lead]],
             evidence=evidence,
-            size=total / count if count else 0.0,
+            size=size,
+            share=(size - low) / step,
+            usual=-low / step,
+            rows=round(count),
             since=mean,
             earliest=max(mean - apart, 0.0),
             latest=min(mean + apart, float(self.steps)),

@@ -1,0 +1,132 @@
+"""Watch: one key's bank, fed with the panes of its windows, and what it says when a window ends."""
+
+import math
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.core.detectors.alternatives import alternatives_of
+from streamer.core.detectors.bank import Bank, BankState, Guilty
+from streamer.core.eventtime import as_datetime, as_text
+from streamer.core.evidence import chance_z
+from streamer.core.layout import Layout
+from streamer.core.types import Cause, Finding, Key, State
+
+RULE: Final = "evidence"
+
+
+class WatchState(msgspec.Struct, frozen=True):
+    """A watch as it stands in a snapshot; the bank's array is kept beside it.
+
+    Attributes
+    ----------
+    threshold : float
+        The bank's: another one's evidence is of no use.
+    steps : int
+        The bank's.
+    until_at : int or None
+        End of the last pane taken in, milliseconds since the epoch; ``None`` before the first.
+    """
+
+    threshold: float
+    steps: int
+    until_at: int | None
+
+
+class Watch:
+    """Detection of drift for one key.
+
+    Parameters
+    ----------
+    layout : Layout
+        Cells of the key's baseline.
+    apart_seconds : int
+        To a false alarm, in the mean.
+    pane_seconds : int
+        Length of a pane.
+    """
+
+    def __init__(self, layout: Layout, apart_seconds: int, pane_seconds: int) -> None:
+        self._layout = layout
+        self._pane = pane_seconds * 1000
+        self._threshold = max(apart_seconds / pane_seconds, 2.0)
+        self.bank = Bank(alternatives_of(layout, self._threshold), self._threshold)
+        self._until_at: int | None = None
+        timeline = layout.baseline.timeline
+        self._zone = ZoneInfo(timeline.time_zone if timeline is not None else "UTC")
+
+    def take(self, pane_at: int, counts: NDArray[np.int64]) -> None:
+        """Take in a closed pane; the empty ones before it have gone by.
+
+        Parameters
+        ----------
+        pane_at : int
+            Its start, milliseconds since the epoch, later than that of the one before.
+        counts : ndarray, shape (layout.size,), int64
+            Rows in each cell.
+        """
+        if self._until_at is not None:
+            self.bank.pass_by((pane_at - self._until_at) // self._pane)
+        self.bank.step(counts, as_datetime(pane_at + self._pane // 2).astimezone(self._zone).hour)
+        self._until_at = pane_at + self._pane
+
+    def findings(self, key: Key, start_at: int, end_at: int) -> list[Finding]:
+        """What there is to say of a window that ends; nothing while the evidence is below the threshold."""
+        if self._until_at is None or self.bank.level < 1.0:
+            return []
+        return [self._finding(key, start_at, end_at, guilty) for guilty in self.bank.guilty()]
+
+    def _finding(self, key: Key, start_at: int, end_at: int, guilty: Guilty) -> Finding:
+        cells = self._layout.features[guilty.feature]
+        earliest, since, latest = (self._at(step) for step in (guilty.earliest, guilty.since, guilty.latest))
+        began = f"; it began between {as_text(earliest)} and {as_text(latest)}"
+        live, expected, size, unit = guilty.size, 0.0, guilty.size, "sd"
+        match guilty.direction:
+            case "value" | "rank":
+                words = f"mean {size:+.2f} sd against the baseline"
+            case "spread":
+                words = f"spread {'wider' if size > 0 else 'narrower'} than in the baseline"
+            case "new":
+                what = "outside the baseline's range" if cells.is_number else "of values the baseline never had"
+                words, unit = f"{live:.2%} of rows {what}", "points"
+            case _:
+                expected, live = guilty.usual, guilty.share
+                size, unit = live - expected, "points"
+                what = "one category" if guilty.cause is Cause.DRIFT else "without a usable value"
+                words = f"{live:.2%} of rows {what}, baseline {expected:.2%}"
+        return Finding(
+            key=key,
+            rule=RULE,
+            cause=guilty.cause,
+            feature=cells.baseline.feature.name,
+            state=State.BROKEN,
+            since_at=min(since, start_at),
+            until_at=end_at,
+            live=live,
+            expected=expected,
+            size=size,
+            unit=unit,
+            weight=chance_z(math.log(self._threshold * max(guilty.evidence, 1e-300))),
+            rows=guilty.rows,
+            words=words + began,
+        )
+
+    def _at(self, step: float) -> int:
+        until_at = self._until_at or 0
+        # To a whole pane: the time of a change is not known better.
+        return until_at - round(self.bank.steps - step) * self._pane
+
+    def to_state(self) -> tuple[WatchState, NDArray[np.float64]]:
+        """Everything needed to go on as if never stopped."""
+        return WatchState(self._threshold, self.bank.steps, self._until_at), self.bank.values
+
+    def restore(self, state: WatchState, values: NDArray[np.float64]) -> bool:
+        """Go on from a state; says whether it is one of these alternatives."""
+        if values.shape != self.bank.values.shape or state.threshold != self._threshold:
+            return False
+        self.bank.restore(BankState(state.steps, values))
+        self._until_at = state.until_at
+        return True
