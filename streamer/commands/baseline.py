@@ -1,5 +1,6 @@
 """``streamer baseline``: build one from training data, and show what is in one."""
 
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,8 @@ app = typer.Typer(help="Build a baseline from training data, or show one.", no_a
 _DAY_SECONDS = 86_400
 # Fewer days don't show how weekdays and weeks differ: four of each weekday do.
 _ENOUGH_DAYS = 28
+# A month of the default panes, for what detection can tell.
+_MONTH_PANES = 259_200
 _TOP_LABELS = 3
 _LABEL_CHARACTERS = 24
 _PIPE_COLUMNS = 160
@@ -128,7 +131,8 @@ def show(
 
     baseline = read_baseline(path)
     if as_json:
-        features = [_described(baseline, f) for f in baseline.features]
+        told = zip(baseline.features, _resolutions(baseline), strict=True)
+        features = [_described(baseline, f, resolution) for f, resolution in told]
         with printing():
             typer.echo(json.dumps({**_summary(baseline), "features": features}, indent=2, ensure_ascii=False))
         return
@@ -140,12 +144,13 @@ def show(
     table.add_column("mean (sd), or most frequent", overflow="fold")
     table.add_column("5 %, 50 %, 95 %", overflow="fold")
     table.add_column("distinct", justify="right")
+    table.add_column("resolution", justify="right")
     varies = baseline.timeline is not None and any(f.dispersion for f in baseline.features)
     if varies:
         table.add_column("varies")
-    for f in baseline.features:
+    for f, resolution in zip(baseline.features, _resolutions(baseline), strict=True):
         row = [printable(f.feature.name), f.feature.side.value, f.feature.kind.value, f"{f.missing_share:.1%}"]
-        row += [_middle(f), _range(f), f"{f.distinct:,}"]
+        row += [_middle(f), _range(f), f"{f.distinct:,}", "" if resolution is None else f"{resolution:.2g} sd"]
         table.add_row(*row, *([_varies(baseline, f)] if varies else []))
     # A pipe has no width of its own, and wrapped cells are no use to what reads it.
     on = Console()
@@ -154,11 +159,16 @@ def show(
         console.print("\n".join(_lines(baseline)), markup=False, highlight=False)
         console.print()
         console.print(table, markup=False)
+        console.print()
+        console.print(_WORDS_ON_RESOLUTION, markup=False, highlight=False)
         if varies:
-            console.print()
             console.print(_WORDS_ON_VARIATION, markup=False, highlight=False)
 
 
+_WORDS_ON_RESOLUTION = (
+    "resolution: the smallest lasting shift of the mean, in deviations, that detection can tell from this baseline's "
+    "own error and weather."
+)
 _WORDS_ON_VARIATION = (
     "varies: how many times as much the mean of a step, of a day and of the longest block measured varies as "
     "that of independent rows; 1 is independent."
@@ -290,13 +300,22 @@ def _few(timeline: "Timeline") -> str:
     return f"the time column spans {steps:,} step{'s' * (steps != 1)} only"
 
 
-def _described(baseline: "Baseline", f: "FeatureBaseline") -> dict[str, object]:
-    """What machines are told of one feature: the baseline's own fields, and how much it varies."""
+def _resolutions(baseline: "Baseline") -> list[float | None]:
+    """Of each feature, in its deviations; ``None`` for categories and where nothing varies."""
+    from streamer.core.detectors.alternatives import alternatives_of
+    from streamer.core.layout import Layout
+
+    found = alternatives_of(Layout(baseline), _MONTH_PANES).resolution
+    return [float(f"{value:.3g}") if isfinite(value) else None for value in found.tolist()]
+
+
+def _described(baseline: "Baseline", f: "FeatureBaseline", resolution: float | None) -> dict[str, object]:
+    """What machines are told of one feature: the baseline's own fields, how much it varies, what can be told."""
     import msgspec
 
     fields: dict[str, object] = msgspec.to_builtins(f)
     step, day, longest = _ratios(baseline, f.dispersion_of("value"))
-    return {**fields, "varies": {"step": step, "day": day, "longest": longest}}
+    return {**fields, "varies": {"step": step, "day": day, "longest": longest}, "resolution": resolution}
 
 
 def _ratios(baseline: "Baseline", dispersion: "Dispersion") -> tuple[float | None, float | None, float | None]:

@@ -143,6 +143,9 @@ def test_a_baseline_is_shown_with_what_its_blocks_vary(
     assert "a? 50%, b? 50%" in rows["city"]
     assert "output" in rows["score"]
     assert "as that of independent rows" in out
+    assert "resolution" in rows["feature"]
+    assert " sd" in rows["age"]
+    assert " sd" not in rows["city"]
 
 
 def test_a_baseline_without_times_shows_no_variation(
@@ -202,7 +205,8 @@ def test_machines_are_shown_every_field(capsys: pytest.CaptureFixture[str], tmp_
     _, out, _ = run(capsys, "baseline", "show", str(tmp_path / "out"), "--json")
     age = json.loads(out)["features"][0]
     fields = json.loads(msgspec.json.encode(built(tmp_path).features[0]))
-    assert {name: value for name, value in age.items() if name != "varies"} == fields
+    assert {name: value for name, value in age.items() if name not in ("varies", "resolution")} == fields
+    assert 0 < age["resolution"] < 1
     assert set(age["varies"]) == {"step", "day", "longest"}
     assert age["varies"]["day"] >= 1
 
