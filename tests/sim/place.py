@@ -48,9 +48,11 @@ alerts.repeat = "4 min"
 [[endpoint]]
 name = "known"
 baseline = "baseline.json"
+false_alarms = "1 per month"
 
 [[endpoint]]
 name = "learned"
+false_alarms = "1 per month"
 
 [alerts.sns]
 topic_arn = "{topic}"

@@ -14,10 +14,13 @@ KNOWN = EndpointSettings(
     name="known",
     spans=Spans(pane=10, window=60, lateness=30),
     rules=Rules(minimum_rows=5, psi=0.5),
+    false_alarm_seconds=2_592_000,
     alerts=AlertSpans(hold=60, keep_firing=120, repeat=180),
     retraining=RetrainingSettings(after=120, cool_down=600),
 )
-LEARNED = EndpointSettings(name="learned", spans=KNOWN.spans, rules=KNOWN.rules, burn_in_rows=20)
+LEARNED = EndpointSettings(
+    name="learned", spans=KNOWN.spans, rules=KNOWN.rules, burn_in_rows=20, false_alarm_seconds=2_592_000
+)
 SETTINGS = EngineSettings(endpoints=(KNOWN, LEARNED), out_of_orderness_seconds=5)
 A, B, C = ShardId("a"), ShardId("b"), ShardId("c")
 
