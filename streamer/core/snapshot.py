@@ -149,8 +149,7 @@ def _freeze_track(i: int, track: Generation, arrays: Arrays) -> _Track:
     learned = track.baseline if track.baseline is not None and track.baseline.learned else None
     watch = None
     if track.watch is not None:
-        watch, values = track.watch.to_state()
-        arrays[f"{i}/evidence"] = values.copy()
+        watch, arrays[f"{i}/evidence"] = track.watch.to_state()
     return _Track(
         variant=track.key.variant,
         version=track.key.version,
@@ -279,7 +278,6 @@ def _thaw_track(
         spans = settings.spans
         track.since_at = start_of(latest, spans.window, spans.offset) + spans.window * 1000
     if fits and state.watch is not None and track.watch is not None:
-        # One of another threshold or version of the program does not fit: evidence is gathered anew.
         track.watch.restore(state.watch, _array(arrays, f"{i}/evidence").astype(np.float64))
     seen = {shard_pane: _array(arrays, f"{i}/seen/{n}") for n, shard_pane in enumerate(state.seen)}
     track.duplicates.restore(cast(dict[tuple[str, int], NDArray[np.uint64]], seen))

@@ -17,7 +17,6 @@ averages); M. Pollak (1985), "Optimal detection of a change in distribution", An
 import math
 from typing import Final, NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,7 +25,7 @@ from streamer.core.types import Cause
 
 # Evidence is kept this far above what raises the alarm, in nats, so that an alert can fall again.
 _ABOVE: Final = 0.7
-# A feature with this part of the strongest one's evidence, enough to alarm alone, is guilty, too.
+# A feature that has reached this part of the threshold by itself is guilty beside the strongest.
 _ALONE: Final = 1.0
 # Alternatives of a feature within so many nats of the strongest may be what happened.
 _NEAR: Final = 1.0
@@ -68,13 +67,6 @@ class Guilty(NamedTuple):
     since: float
     earliest: float
     latest: float
-
-
-class BankState(msgspec.Struct, frozen=True):
-    """A bank as it stands in a snapshot; ``values`` is ``Bank.values``."""
-
-    steps: int
-    values: NDArray[np.float64]
 
 
 class Bank:
@@ -155,7 +147,7 @@ class Bank:
     def evidence(self) -> NDArray[np.float64]:
         """Part of the threshold each feature has reached by itself, shape (features,)."""
         a = self.alternatives
-        parts = np.exp(np.minimum(self.values[0] + a.log_weight - math.log(self.threshold), 60.0))
+        parts = np.exp(self.values[0] + a.log_weight - math.log(self.threshold))
         of_feature: NDArray[np.float64] = np.bincount(a.feature, parts, minlength=len(a.resolution)).astype(np.float64)
         return of_feature
 
@@ -200,10 +192,6 @@ class Bank:
             latest=min(mean + apart, float(self.steps)),
         )
 
-    def to_state(self) -> BankState:
-        """Everything needed to go on as if never stopped."""
-        return BankState(self.steps, self.values.copy())
-
-    def restore(self, state: BankState) -> None:
-        """Go on from a state of a bank of the same alternatives."""
-        self.steps, self.values = state.steps, state.values.copy()
+    def restore(self, steps: int, values: NDArray[np.float64]) -> None:
+        """Go on from ``steps`` and ``values`` of a bank of the same alternatives: all there is to its state."""
+        self.steps, self.values = steps, values.copy()

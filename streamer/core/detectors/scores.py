@@ -67,6 +67,7 @@ def directions_of(layout: Layout, cells: FeatureCells) -> list[Direction]:
         Fewer for one that is constant.
     """
     shares, f = shares_of(layout, cells), cells.baseline
+    absent = absent_cells(cells)
     found: list[Direction] = []
     if cells.is_number:
         value = _scaled(_beyond(_centres(f)), shares)
@@ -75,23 +76,19 @@ def directions_of(layout: Layout, cells: FeatureCells) -> list[Direction]:
                 continue
             along = 0.0 if value is None else float((shares * value) @ score)
             found.append(Direction(name, Cause.DRIFT, score, f.dispersion_of("value"), along))
-            spread = _scaled(spread_of(score) * _has_value(cells, len(shares)), shares)
+            spread = _scaled(spread_of(score) * ~absent, shares)
             if spread is not None:
                 along = 0.0 if value is None else float((shares * value) @ spread)
                 found.append(Direction("spread", Cause.DRIFT, spread, f.dispersion_of("spread"), along))
-        # Without a value, or with one that is no number.
-        absent = np.zeros(len(shares))
-        absent[-2:] = 1.0
     else:
+        counts = layout.baseline_counts(cells)
         for at in range(len(f.counts) + 1):
             one = np.zeros(len(shares))
             one[at] = 1.0
             score = _scaled(one, shares)
-            if score is not None and layout.baseline_counts(cells)[at]:
+            if score is not None and counts[at]:
                 found.append(Direction("category", Cause.DRIFT, score, f.dispersion_of("cells"), 0.0))
-        absent = np.zeros(len(shares))
-        absent[-1] = 1.0
-    missing = _scaled(absent, shares)
+    missing = _scaled(absent.astype(np.float64), shares)
     if missing is not None and f.missing + f.mistyped:
         found.append(Direction("missing", Cause.MISSING, missing, f.dispersion_of("missing"), 0.0))
     return found
@@ -120,13 +117,6 @@ def _scaled(score: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[
     # Shares as rows of a table of 2**40: the function counts rows.
     found = standardised(score, np.round(shares * 2**40).astype(np.int64))
     return None if found is None else np.clip(found[0], -1e3, 1e3)
-
-
-def _has_value(cells: FeatureCells, count: int) -> NDArray[np.float64]:
-    has = np.ones(count)
-    if cells.is_number:
-        has[-2:] = 0.0
-    return has
 
 
 def _centres(f: FeatureBaseline) -> NDArray[np.float64]:

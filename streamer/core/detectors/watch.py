@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.detectors.alternatives import alternatives_of
-from streamer.core.detectors.bank import Bank, BankState, Guilty
+from streamer.core.detectors.bank import Bank, Guilty
 from streamer.core.eventtime import as_datetime, as_text
 from streamer.core.evidence import chance_z
 from streamer.core.layout import Layout
@@ -81,6 +81,7 @@ class Watch:
 
     def _finding(self, key: Key, start_at: int, end_at: int, guilty: Guilty) -> Finding:
         cells = self._layout.features[guilty.feature]
+        f = cells.baseline
         earliest, since, latest = (self._at(step) for step in (guilty.earliest, guilty.since, guilty.latest))
         began = f"; it began between {as_text(earliest)} and {as_text(latest)}"
         live, expected, size, unit = guilty.size, 0.0, guilty.size, "sd"
@@ -93,15 +94,16 @@ class Watch:
                 what = "outside the baseline's range" if cells.is_number else "of values the baseline never had"
                 words, unit = f"{live:.2%} of rows {what}", "points"
             case _:
-                expected, live = guilty.usual, guilty.share
-                size, unit = live - expected, "points"
-                what = "one category" if guilty.cause is Cause.DRIFT else "without a usable value"
+                is_category = guilty.cause is Cause.DRIFT
+                expected = guilty.usual if is_category else (f.missing + f.mistyped) / f.rows
+                live, unit = guilty.share, "points"
+                size, what = live - expected, "one category" if is_category else "without a usable value"
                 words = f"{live:.2%} of rows {what}, baseline {expected:.2%}"
         return Finding(
             key=key,
             rule=RULE,
             cause=guilty.cause,
-            feature=cells.baseline.feature.name,
+            feature=f.feature.name,
             state=State.BROKEN,
             since_at=min(since, start_at),
             until_at=end_at,
@@ -121,12 +123,10 @@ class Watch:
 
     def to_state(self) -> tuple[WatchState, NDArray[np.float64]]:
         """Everything needed to go on as if never stopped."""
-        return WatchState(self._threshold, self.bank.steps, self._until_at), self.bank.values
+        return WatchState(self._threshold, self.bank.steps, self._until_at), self.bank.values.copy()
 
-    def restore(self, state: WatchState, values: NDArray[np.float64]) -> bool:
-        """Go on from a state; says whether it is one of these alternatives."""
-        if values.shape != self.bank.values.shape or state.threshold != self._threshold:
-            return False
-        self.bank.restore(BankState(state.steps, values))
-        self._until_at = state.until_at
-        return True
+    def restore(self, state: WatchState, values: NDArray[np.float64]) -> None:
+        """Go on from a state; one of another threshold or of other alternatives is passed over."""
+        if values.shape == self.bank.values.shape and state.threshold == self._threshold:
+            self.bank.restore(state.steps, values)
+            self._until_at = state.until_at

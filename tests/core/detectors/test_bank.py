@@ -103,8 +103,8 @@ def test_restored_anywhere_it_goes_on_as_if_never_stopped(seed: int, rows: list[
     for i, counts in enumerate(panes):
         straight.step(counts, i % 24)
         if i == stop:
-            state, broken = broken.to_state(), bank()
-            broken.restore(state)
+            steps, values, broken = broken.steps, broken.values, bank()
+            broken.restore(steps, values)
         broken.step(counts, i % 24)
     assert np.array_equal(straight.values, broken.values)
     assert straight.steps == broken.steps
