@@ -34,6 +34,7 @@ from streamer.core.types import (
     Fingerprint,
     Incident,
     Index,
+    Judge,
     Notify,
     Severity,
     State,
@@ -44,6 +45,8 @@ from streamer.core.words import severity_of, text_of, title_of
 
 # So many incidents that are over are remembered by id, to tell "already resolved" from "no such incident".
 _REMEMBERED: Final = 100
+
+_Judged = Collection[tuple[Cause, Judge]]
 
 
 class Open(msgspec.Struct):
@@ -69,6 +72,8 @@ class Open(msgspec.Struct):
         Whether a baseline without time had a part in it.
     acknowledged_by, verdict
         As in ``Incident``.
+    judges : tuple of Judge
+        Who had a part in it, in the order of ``Judge``: each must find nothing more before it is over.
     muted, owed : bool
         Whether nobody is told of it now, and whether there was something to tell meanwhile.
     """
@@ -85,6 +90,7 @@ class Open(msgspec.Struct):
     assumes_independence: bool = False
     acknowledged_by: str | None = None
     verdict: Verdict | None = None
+    judges: tuple[Judge, ...] = (Judge.RULES,)
     muted: bool = False
     owed: bool = False
 
@@ -119,9 +125,14 @@ class AlertBook:
         self._resolved: list[str] = []
 
     def advance(
-        self, at: int, findings: Iterable[Finding], judged: Collection[Cause], *, assumes_independence: bool
+        self,
+        at: int,
+        findings: Iterable[Finding],
+        judged: _Judged,
+        *,
+        assumes_independence: bool,
     ) -> list[Action]:
-        """Take in what the rules said of the windows that end at a time.
+        """Take in what rules and detectors said of the panes and windows that end at a time.
 
         Parameters
         ----------
@@ -129,8 +140,8 @@ class AlertBook:
             That time; never less than before.
         findings : iterable of Finding
             Of all variants and versions: broken ones make an incident, unproven ones keep it from healing.
-        judged : collection of Cause
-            Causes there was enough data to judge.
+        judged : collection of (Cause, Judge)
+            Causes there was enough data to judge, and by whom they were.
         assumes_independence : bool
             Whether a baseline without time had a part in it.
 
@@ -140,13 +151,13 @@ class AlertBook:
             Each changed incident to index, and whom to tell.
         """
         broken: dict[Cause, list[Finding]] = {}
-        doubted: set[Cause] = set()
+        doubted: set[tuple[Cause, Judge]] = set()
         for finding in findings:
             if finding.state is State.BROKEN:
                 broken.setdefault(finding.cause, []).append(finding)
             elif finding.state is State.NOT_ENOUGH:
                 # As large as trouble is, and not proven: no trouble yet, and no end of one either.
-                doubted.add(finding.cause)
+                doubted.add((finding.cause, finding.judge))
         judged = frozenset(judged) - doubted
         self._mutes = [mute for mute in self._mutes if mute.until_at > at]
         actions: list[Action] = []
@@ -159,10 +170,10 @@ class AlertBook:
                 if not mine:
                     continue
                 since_at = min(f.since_at for f in mine)
-                incident = self._open[cause] = Open(cause, since_at, active_at=at, until_at=at)
+                incident = self._open[cause] = Open(cause, since_at, active_at=at, until_at=at, judges=())
             if mine:
                 actions += self._broken(incident, at, mine, assumes_independence=assumes_independence)
-            elif cause in judged:
+            elif _is_judged(cause, incident.judges, judged):
                 actions += self._quiet(incident, at)
             if incident.state is not AlertState.RESOLVED:
                 actions += self._unmute(incident, at)
@@ -172,6 +183,10 @@ class AlertBook:
     def find(self, identity: str) -> Open | None:
         """The incident of this id that is pending or firing."""
         return next((incident for incident in self._open.values() if self._id(incident) == identity), None)
+
+    def is_open(self, cause: Cause) -> bool:
+        """Whether an incident of this cause is pending, firing, or held back."""
+        return cause in self._open or cause in self._held
 
     def is_resolved(self, identity: str) -> bool:
         """Whether the incident of this id is over, and not for long."""
@@ -184,7 +199,7 @@ class AlertBook:
 
     def refute(self, incident: Open, at: int) -> list[Action]:
         """Resolve an open incident as a false alarm, and hold its cause back until it has a break."""
-        self._held[incident.cause] = Held(incident.cause, incident.until_at)
+        self._held[incident.cause] = Held(incident.cause, incident.until_at, judges=incident.judges)
         return self._end(incident, at, Verdict.FALSE_ALARM)
 
     def accept(self, at: int, until_at: int) -> list[Action]:
@@ -219,7 +234,7 @@ class AlertBook:
                 actions += self._changed(incident, at)
         return actions
 
-    def _holds_back(self, cause: Cause, at: int, findings: list[Finding], judged: Collection[Cause]) -> bool:
+    def _holds_back(self, cause: Cause, at: int, findings: list[Finding], judged: _Judged) -> bool:
         held = self._held.get(cause)
         if held is None:
             return False
@@ -229,7 +244,8 @@ class AlertBook:
             return at <= held.opens_at
         if findings:
             held.until_at = max(held.until_at, *(f.until_at for f in findings))
-        elif cause in judged and at - held.until_at >= self._spans.keep_firing * 1000:
+            held.judges = _with(held.judges, findings)
+        elif _is_judged(cause, held.judges, judged) and at - held.until_at >= self._spans.keep_firing * 1000:
             del self._held[cause]
         return True
 
@@ -245,6 +261,7 @@ class AlertBook:
 
     def _broken(self, incident: Open, at: int, findings: list[Finding], *, assumes_independence: bool) -> list[Action]:
         incident.until_at = max(incident.until_at, *(f.until_at for f in findings))
+        incident.judges = _with(incident.judges, findings)
         incident.assumes_independence |= assumes_independence
         before = incident.contributions
         incident.contributions = _merged(before, findings)
@@ -336,6 +353,14 @@ class AlertBook:
         book._held = {held.cause: msgspec.structs.replace(held) for held in state.held}
         book._mutes, book._resolved = list(state.mutes), list(state.resolved)
         return book
+
+
+def _is_judged(cause: Cause, judges: tuple[Judge, ...], judged: _Judged) -> bool:
+    return all((cause, judge) in judged for judge in judges)
+
+
+def _with(judges: tuple[Judge, ...], findings: list[Finding]) -> tuple[Judge, ...]:
+    return tuple(judge for judge in Judge if judge in judges or any(f.judge is judge for f in findings))
 
 
 def _merged(before: list[Contribution], findings: list[Finding]) -> list[Contribution]:

@@ -1,4 +1,4 @@
-"""Causes: the kinds of trouble an incident may be about."""
+"""Causes: the kinds of trouble an incident may be about, and who judges them."""
 
 from enum import StrEnum
 
@@ -12,3 +12,10 @@ class Cause(StrEnum):
     VOLUME = "traffic volume"
     UNREADABLE = "unreadable records"
     SILENCE = "silence"
+
+
+class Judge(StrEnum):
+    """Who found something: an incident is over when each that had a part in it finds nothing more."""
+
+    RULES = "rules"
+    DETECTORS = "detectors"

@@ -52,6 +52,8 @@ def feature_document(
     state: State,
     findings: Iterable[Finding],
     *,
+    evidence: float | None,
+    resolution: float | None,
     shown: bool,
 ) -> FeatureDocument:
     """Document of one feature in one window.
@@ -68,6 +70,8 @@ def feature_document(
         What the rules said when the window closed.
     findings : iterable of Finding
         The rules' words on this feature in this window.
+    evidence, resolution : float or None
+        Of drift, when the window closed; of its baseline.
     shown : bool
         Whether there are enough rows to show more than their number: fewer would tell of single ones.
     """
@@ -108,6 +112,8 @@ def feature_document(
         psi=None if not shown or s.psi is None else rounded(s.psi),
         ks=None if numbers is None else rounded(numbers.ks),
         mean_shift=shift,
+        evidence=evidence if shown else None,
+        resolution=rounded(resolution) if shown and resolution is not None else None,
         cells=tuple(s.counts.tolist()) if shown else (),
         rules={f.rule: f.state for f in findings},
     )
@@ -147,6 +153,7 @@ def endpoint_document(
         duplicates=counts.duplicates,
         expected_rows=None if expected is None else rounded(expected),
         volume_ratio=None if not expected else rounded(counts.variant_rows / expected),
+        evidence=rounded(sum(counts.evidence)) if counts.evidence else None,
         features_broken=tuple(sorted(broken)),
         skipped_windows=counts.skipped,
         assumes_independence=baseline is not None and baseline.assumes_independence,

@@ -4,30 +4,27 @@ A window's rules see on-time records only, so what was decided stays decided; it
 late ones, too, and is written again, with a larger revision, when its lateness is over.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from streamer.core.alerts import AlertBook
 from streamer.core.baseline.learn import learn
 from streamer.core.baseline.model import Baseline
+from streamer.core.detectors.watches import accuse
 from streamer.core.documents import endpoint_document, feature_document
-from streamer.core.errors import Reason
-from streamer.core.eventtime import as_datetime, start_of
+from streamer.core.due import Due
+from streamer.core.eventtime import as_datetime
 from streamer.core.retraining import RetrainingBook, Serving
-from streamer.core.rules.history import Expectation, VolumeHistory
-from streamer.core.rules.judge import Judgement, gravest, judge
+from streamer.core.rules.budget import within_budget
+from streamer.core.rules.judge import Judgement, gravest, judge, unwatched
 from streamer.core.rules.missing import run_of
-from streamer.core.rules.silence import silence
-from streamer.core.rules.unreadable import unreadable
 from streamer.core.rules.view import FeatureView, Run
-from streamer.core.rules.volume import volume
-from streamer.core.settings import EndpointSettings, Limits
+from streamer.core.settings import EndpointSettings, Limits, Rules
 from streamer.core.statistics import FeatureStatistics, statistics_of
-from streamer.core.totals import add_reason
 from streamer.core.track import Track
 from streamer.core.tracks import Generation, Tracks
-from streamer.core.types import Action, Cause, Finding, Incident, Index, Key, State, TimeRange
+from streamer.core.traffic import Traffic
+from streamer.core.types import Action, Cause, Finding, Incident, Index, Judge, Key, State, TimeRange
 from streamer.core.watermarks import END
 from streamer.core.windows import Window
 
@@ -35,24 +32,6 @@ from streamer.core.windows import Window
 EMPTY_WINDOWS = 1_000
 # A version that gave way to another of its variant sleeps sooner.
 SUPERSEDED_WINDOWS = 3
-
-
-class Due(NamedTuple):
-    """A window that is being closed.
-
-    Attributes
-    ----------
-    track : Generation
-        Whose.
-    window : Window
-        With every on-time record.
-    statistics : list of FeatureStatistics
-        Of its on-time rows; empty while learning and without rows.
-    """
-
-    track: Generation
-    window: Window
-    statistics: list[FeatureStatistics]
 
 
 class Endpoint:
@@ -71,18 +50,14 @@ class Endpoint:
     ----------
     tracks : Tracks
         One for each variant and model version seen, and each generation of it.
-    invalid : dict of int to int
-        Records that could not be read, by start of window.
-    reasons : dict of int to dict of str to int
-        Why records, or one side of them, could not be read, by start of window.
+    traffic : Traffic
+        Its records as a whole, those that could not be read included.
     closed_at : int
         End of the last window closed; 0 before.
     runs : dict of str to Run
         Windows in a row in which a feature's values were missing, by variant, version, side and name.
     restarted : tuple of str
         In words, what begins anew since a restart because the configuration changed.
-    volumes : dict of str to VolumeHistory
-        Traffic of the past weeks by variant: versions of a variant share its traffic.
     since_at : int or None
         Start of its first window.
     book : AlertBook
@@ -95,34 +70,20 @@ class Endpoint:
         self.name = name
         self.settings = settings
         self.tracks = Tracks(settings, baselines or {})
-        self.invalid: dict[int, int] = {}
-        self.reasons: dict[int, dict[str, int]] = {}
+        self.traffic = Traffic(name, settings)
         self.closed_at = 0
         self.restarted: tuple[str, ...] = ()
         self.runs: dict[str, Run] = {}
-        self.volumes: dict[str, VolumeHistory] = {}
         self.since_at: int | None = None
         self.book = AlertBook(name, settings.lasting)
         self.retraining = RetrainingBook(name, settings.retraining)
         self._window = settings.spans.window * 1000
         self._pane = settings.spans.pane * 1000
 
-    def note_invalid(self, at: int, reason: Reason) -> None:
-        """Count a record that could not be read, at its own or its shard's time."""
-        start = start_of(at, self.settings.spans.window, self.settings.spans.offset)
-        self.invalid[start] = self.invalid.get(start, 0) + 1
-        self.note_reason(at, reason)
-
-    def note_reason(self, at: int, reason: Reason) -> None:
-        """Count why a record, or one side of it, could not be read."""
-        start = start_of(at, self.settings.spans.window, self.settings.spans.offset)
-        add_reason(self.reasons.setdefault(start, {}), reason)
-
     def next_close_at(self) -> int:
         """End of the next window to close; ``END`` if none is open."""
         ends = [end for t in self.tracks.values() if (end := t.next_close_at()) is not None]
-        ends += [start + self._window for start in self.invalid if start >= self.closed_at]
-        return min(ends, default=END)
+        return min([*ends, *self.traffic.next_close_at(self.closed_at)], default=END)
 
     def next_at(self) -> int:
         """Earliest watermark that changes anything here; ``END`` if none does."""
@@ -131,38 +92,70 @@ class Endpoint:
         times += [start + self._window + lateness for t in self.tracks.values() for start in t.windows]
         return min([*times, self.next_close_at()])
 
-    def close_panes(self, until_at: int) -> None:
-        """Merge the panes the watermark passed into their windows."""
+    def close_panes(self, until_at: int) -> list[Action]:
+        """Merge the panes that end by the watermark into their windows, in order, and tell what evidence has proven.
+
+        An alarm does not wait for its window: a person knows it one pane after the evidence is there.
+        """
+        ends = {start + self._pane for track in self.tracks.values() for start in track.panes}
+        actions: list[Action] = []
+        for end_at in sorted(end for end in ends if end <= until_at):
+            for track in self.tracks.values():
+                track.close_panes(end_at)
+            actions += self._alarm(end_at)
+        return actions
+
+    def merge_panes(self) -> None:
+        """Merge all panes that are left into their windows; nothing is made of them."""
         for track in self.tracks.values():
-            track.close_panes(until_at)
+            track.close_panes(END, watched=False)
+
+    def _accused(self, start_at: int, end_at: int) -> list[Finding]:
+        return accuse([(t.key, t.watch) for t in self.tracks.values() if t.is_awake and t.watch], start_at, end_at)
+
+    def _alarm(self, at: int) -> list[Action]:
+        """Open an incident for what evidence proves and no incident tells yet; later windows go on with it."""
+        tracks = self.tracks.values()
+        found = [f for f in self._accused(at - self._pane, at) if not self.book.is_open(f.cause)]
+        if not found:
+            return []
+        for track in tracks:
+            track.note(at - self._pane, [f for f in found if f.key == track.key])
+        told = self.book.advance(at, found, (), assumes_independence=_assumes_independence(tracks))
+        self.retraining.note(_incidents(told))
+        return told
 
     def close(self, end_at: int) -> list[Action]:
         """Close the windows that end at a time, and decide on them."""
+        alarms = self.close_panes(end_at)
         due = [
             Due(track, window, _statistics(track, window))
             for track in self.tracks.values()
             if (window := track.due(end_at)) is not None
         ]
         self.closed_at = end_at
-        findings, judged = self._judge_shared(due, end_at)
+        rules = self._rules(due)
+        findings, shared = self.traffic.judge(due, end_at, rules)
+        judged = {(cause, Judge.RULES) for cause in shared | unwatched(rules)}
+        accused = self._accused(end_at - self._window, end_at)
         for d in due:
-            own = self._judge_features(d, end_at)
-            judged |= {cause for j in own for cause in j.judged}
+            own = self._judge_features(d, end_at, rules)
+            judged |= {(cause, Judge.RULES) for j in own for cause in j.judged}
             mine = [f for j in own for f in j.findings]
-            if d.track.watch is not None and d.statistics:
-                judged.add(Cause.DRIFT)
-                mine += d.track.watch.findings(d.track.key, end_at - self._window, end_at)
+            if d.statistics:
+                judged |= {(cause, Judge.DETECTORS) for cause in Cause}
+                mine += [f for f in accused if f.key == d.track.key]
             _settle(d, own, [*(f for f in findings if f.key.variant in ("", d.track.key.variant)), *mine])
             findings += mine
-        actions: list[Action] = []
+        actions: list[Action] = alarms
         for d in due:
             actions += self._write(d.track, d.window, d.statistics if d.window.late is None else None)
-        independent = any(d.track.baseline is not None and d.track.baseline.assumes_independence for d in due)
+        independent = _assumes_independence([d.track for d in due])
         told = self.book.advance(end_at, findings, judged, assumes_independence=independent)
         actions += told
         if due:
-            changed = [a.document for a in told if isinstance(a, Index) and isinstance(a.document, Incident)]
-            actions += self.retraining.advance(end_at, changed, self._serving(due))
+            self.retraining.note(_incidents(told))
+            actions += self.retraining.advance(end_at, self._serving(due))
         for d in due:
             self._learn(d.track, end_at)
             self._rest(d.track)
@@ -185,64 +178,12 @@ class Endpoint:
             since_at=self.since_at,
         )
 
-    def _judge_shared(self, due: list[Due], end_at: int) -> tuple[list[Finding], set[Cause]]:
-        """Ask the rules on the endpoint and its variants; with the causes there was data to judge."""
-        rules, start_at = self.settings.rules, end_at - self._window
-        invalid = self.invalid.get(start_at, 0)
-        records = sum(d.window.counts.records for d in due)
-        findings: list[Finding | None] = []
-        judged: set[Cause] = set()
-        if rules.unreadable and records + invalid:
-            judged.add(Cause.UNREADABLE)
-            partial = sum(d.window.counts.partial for d in due)
-            reasons = self.reasons.get(start_at, {})
-            key = Key(self.name, "", "")
-            findings.append(unreadable(key, rules, start_at, end_at, records, invalid, partial, reasons))
-        explained = any(f is not None and f.state is State.BROKEN for f in findings)
-        for variant in sorted({d.track.key.variant for d in due}):
-            mine = [d for d in due if d.track.key.variant == variant]
-            key = Key(self.name, variant, "")
-            rows = sum(d.window.counts.rows for d in mine)
-            arrived = bool(rows or invalid)
-            history = self._history(variant, mine)
-            past = history.expected(start_at)
-            for d in mine:
-                d.window.counts.expected_rows = None if past is None else past.rows
-                d.window.counts.variant_rows = rows
-            history.add(start_at, rows, arrived=arrived)
-            if rules.silence:
-                findings.append(silence(key, rules, self._window, end_at, history))
-            # Records that came and could not be read are no change of traffic.
-            if rules.volume and past is not None and not explained:
-                judged.add(Cause.VOLUME)
-                findings += self._judge_volume(key, end_at, rows, past, history)
-            if arrived:
-                judged.add(Cause.SILENCE)
-        return [f for f in findings if f is not None], judged
+    def _rules(self, due: list[Due]) -> Rules:
+        """The rules, so careful that false alarms of all of them are a small part of what is borne."""
+        features = sum(len(t.layout.features) for t in self.tracks.values() if t.is_awake and t.layout is not None)
+        return within_budget(self.settings, features)
 
-    def _judge_volume(
-        self, key: Key, end_at: int, rows: int, past: Expectation, history: VolumeHistory
-    ) -> list[Finding | None]:
-        """Ask about a window's rows, and where it alone proves nothing, about the last hour's."""
-        rules = self.settings.rules
-        alone = volume(key, rules, end_at - self._window, end_at, rows, past)
-        lately = history.expected_lately()
-        if lately is None or (alone is not None and alone.state is State.BROKEN):
-            return [alone]
-        together = volume(key, rules, end_at - 3_600_000, end_at, *lately, of=" in the last hour")
-        broken = together is not None and together.state is State.BROKEN
-        return [together if broken else alone]
-
-    def _history(self, variant: str, due: list[Due]) -> VolumeHistory:
-        history = self.volumes.get(variant)
-        if history is None:
-            history = self.volumes[variant] = VolumeHistory(self.settings.spans, self.settings.time_zone)
-            timelines = [b.timeline for d in due if (b := d.track.baseline) is not None and b.timeline is not None]
-            if self.settings.rules.baseline_is_traffic and timelines:
-                history.seed(timelines[0])
-        return history
-
-    def _judge_features(self, due: Due, end_at: int) -> list[Judgement]:
+    def _judge_features(self, due: Due, end_at: int, rules: Rules) -> list[Judgement]:
         start_at = end_at - self._window
         hours = self._hours(due.track, start_at)
         timeline = due.track.baseline.timeline if due.track.baseline is not None else None
@@ -252,7 +193,7 @@ class Endpoint:
             baseline, place = s.cells.baseline, "/".join((*due.track.key[1:], s.side, s.name))
             view = FeatureView(
                 due.track.key,
-                self.settings.rules,
+                rules,
                 start_at,
                 end_at,
                 s,
@@ -275,7 +216,7 @@ class Endpoint:
         """A window's documents; statistics are made of all its rows where they are not given."""
         counts, key = window.counts, track.key
         end_at = counts.start_at + self._window
-        invalid = self.invalid.get(counts.start_at, 0)
+        invalid = self.traffic.invalid.get(counts.start_at, 0)
         counts.revision = window.complete(invalid)
         baseline = _baseline_of(track, window)
         state = counts.state
@@ -293,13 +234,23 @@ class Endpoint:
         by_feature: dict[str, list[Finding]] = {}
         for finding in counts.findings:
             by_feature.setdefault(finding.feature, []).append(finding)
-        for s in statistics:
+        for i, s in enumerate(statistics):
             if baseline is None:
                 break
             shown = s.rows >= self.settings.rules.minimum_rows
             said = counts.states.get(f"{s.side}/{s.name}", State.OK) if counts.closed else State.INSUFFICIENT
             document_of = feature_document(
-                key, baseline, counts, end_at, counts.revision, s, said, by_feature.get(s.name, ()), shown=shown
+                key,
+                baseline,
+                counts,
+                end_at,
+                counts.revision,
+                s,
+                said,
+                by_feature.get(s.name, ()),
+                evidence=counts.evidence[i] if counts.evidence else None,
+                resolution=track.watch.resolution[i] if track.watch is not None else None,
+                shown=shown,
             )
             actions.append(Index(document_of))
         return actions
@@ -323,15 +274,12 @@ class Endpoint:
         actions: list[Action] = []
         for track in list(self.tracks.values()):
             for window in track.forget(at):
-                if window.complete(self.invalid.get(window.counts.start_at, 0)) > window.counts.revision:
+                if window.complete(self.traffic.invalid.get(window.counts.start_at, 0)) > window.counts.revision:
                     actions += self._write(track, window, None)
             if track.is_over:
                 self.tracks.drop(track)
         gone_at = at - self._window - self.settings.spans.lateness * 1000
-        for start in [s for s in self.invalid if s <= gone_at and s < self.closed_at]:
-            del self.invalid[start]
-        for start in [s for s in self.reasons if s <= gone_at and s < self.closed_at]:
-            del self.reasons[start]
+        self.traffic.forget(min(gone_at, self.closed_at - 1))
         return actions
 
     def write_open(self) -> list[Action]:
@@ -339,7 +287,7 @@ class Endpoint:
         actions: list[Action] = []
         for track in self.tracks.values():
             for _, window in sorted(track.windows.items()):
-                if window.complete(self.invalid.get(window.counts.start_at, 0)) > window.counts.revision:
+                if window.complete(self.traffic.invalid.get(window.counts.start_at, 0)) > window.counts.revision:
                     actions += self._write(track, window, None)
         return actions
 
@@ -379,13 +327,28 @@ def _statistics(track: Track, window: Window) -> list[FeatureStatistics]:
     return statistics_of(track.layout, window.on_time)
 
 
+def _incidents(actions: list[Action]) -> list[Incident]:
+    return [a.document for a in actions if isinstance(a, Index) and isinstance(a.document, Incident)]
+
+
+def _assumes_independence(tracks: Sequence[Track]) -> bool:
+    return any(t.baseline is not None and t.baseline.assumes_independence for t in tracks)
+
+
 def _settle(due: Due, own: list[Judgement], findings: list[Finding]) -> None:
     """Keep with a window what was said of it, for its documents."""
     counts = due.window.counts
     counts.closed = True
+    # What an alarm said in the middle of the window stands, unless its detector says the same at the end.
+    said = {(f.rule, f.cause, f.feature) for f in findings}
+    findings = [*findings, *(f for f in counts.findings if (f.rule, f.cause, f.feature) not in said)]
     counts.findings = tuple(findings)
-    counts.states = {
-        f"{s.side}/{s.name}": j.state for s, j in zip(due.statistics, own, strict=True) if j.state is not State.OK
+    counts.evidence = due.track.watch.evidence() if due.track.watch is not None else ()
+    accused = {f.feature for f in findings if f.judge is Judge.DETECTORS and f.key == due.track.key}
+    states_of = {
+        f"{s.side}/{s.name}": State.BROKEN if s.name in accused else j.state
+        for s, j in zip(due.statistics, own, strict=True)
     }
+    counts.states = {name: state for name, state in states_of.items() if state is not State.OK}
     states = [j.state for j in own] + [f.state for f in findings]
     counts.state = gravest(states if due.statistics else [*states, State.INSUFFICIENT])

@@ -218,7 +218,7 @@ class Engine:
 
     def _note_invalid(self, endpoint: Endpoint, at: int, reason: Reason) -> None:
         self._before_change(endpoint.name)
-        endpoint.note_invalid(at, reason)
+        endpoint.traffic.note_invalid(at, reason)
         self._wake(endpoint.name, endpoint.next_close_at())
 
     def _named_endpoint(self, name: str) -> Endpoint | None:
@@ -245,7 +245,7 @@ class Engine:
             add_reason(self.totals.partial, refusal.reason)
             if not late:
                 track.window_of(int(sequenced.pane_at[i])).counts.partial += 1
-                endpoint.note_reason(int(sequenced.pane_at[i]), refusal.reason)
+                endpoint.traffic.note_reason(int(sequenced.pane_at[i]), refusal.reason)
 
     def decide(self, most: int | None = None) -> list[Action]:
         """Close what the watermark passed and decide on it, in order of windows' ends and endpoints' names.
@@ -281,7 +281,7 @@ class Engine:
                 actions += endpoint.close(end_at)
                 heapq.heappush(self._ends, (endpoint.next_close_at(), name))
             else:
-                endpoint.close_panes(at)
+                actions += endpoint.close_panes(at)
                 actions += endpoint.revise(at)
                 self._closing.remove(name)
                 self._wake(name, endpoint.next_at())
@@ -388,7 +388,7 @@ class Engine:
         actions = self.decide()
         for name in sorted(self.endpoints):
             self._before_change(name)
-            self.endpoints[name].close_panes(END)
+            self.endpoints[name].merge_panes()
             actions += self.endpoints[name].write_open()
         return actions
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from streamer.core.cause import Cause
+from streamer.core.cause import Cause, Judge
 
 
 class MuteRule(msgspec.Struct, frozen=True):
@@ -37,11 +37,14 @@ class Held(msgspec.Struct):
     opens_at : int or None
         Windows that end by then are passed over, whatever they hold; ``None``: until the cause has
         been judged well as long as a firing alert needs to resolve.
+    judges : tuple of Judge
+        Who must judge it well.
     """
 
     cause: Cause
     until_at: int
     opens_at: int | None = None
+    judges: tuple[Judge, ...] = (Judge.RULES,)
 
 
 def muted_until(mutes: Sequence[MuteRule], cause: Cause, features: Iterable[str]) -> int:

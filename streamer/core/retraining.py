@@ -85,23 +85,24 @@ class RetrainingBook:
         self._settings = settings
         self.state = RetrainingState()
 
-    def advance(self, at: int, changed: Iterable[Incident], serving: Serving) -> list[Retrain]:
-        """Take note of incidents that changed when windows closed at a time, and ask if it is due.
+    def note(self, changed: Iterable[Incident]) -> None:
+        """Take note of the newest revision of each incident that changed."""
+        for incident in changed:
+            self._note(incident)
+
+    def advance(self, at: int, serving: Serving) -> list[Retrain]:
+        """Ask if it is due.
 
         Parameters
         ----------
         at : int
-            End of the windows, milliseconds since the epoch; never less than before.
-        changed : iterable of Incident
-            The newest revision of each incident that changed.
+            End of the windows that closed, milliseconds since the epoch; never less than before.
         serving : Serving
             What answers now.
         """
         state = self.state
         if state.asked_at is None:
             state.asked_at = serving.since_at
-        for incident in changed:
-            self._note(incident)
         if state.asked and at - state.asked_at < self._settings.cool_down * 1000:
             return []
         drift, after = state.drift, self._settings.after

@@ -3,7 +3,12 @@
 Durations are in seconds here; the operator writes ``"5 min"`` and ``config.py`` converts.
 """
 
+from typing import Final
+
 import msgspec
+
+# Of the false alarms that are borne; detectors have the rest.
+_RULES_PART: Final = 0.1
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,7 +178,7 @@ class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
     burn_in_rows : int
         Rows from which a baseline is learned where none was given.
     false_alarm_seconds : int or None
-        To a false alarm of drift detection, in the mean, of each key; ``None``: drift is not looked for.
+        To a false alarm, in the mean, of all detectors and rules together; ``None``: drift is not looked for.
     json_path : str
         Dotted path to the rows inside a JSON payload; empty finds ``instances``,
         ``predictions``, ``rows``, a list or one object by itself.
@@ -193,6 +198,12 @@ class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
     json_path: str = ""
     time_zone: str = "UTC"
     versions: tuple[VersionSettings, ...] = ()
+
+    @property
+    def false_alarms_apart(self) -> tuple[float, float] | None:
+        """Seconds to a false alarm of all detectors, and to one of all rules: a small part of what is borne."""
+        seconds = self.false_alarm_seconds
+        return None if seconds is None else (seconds / (1 - _RULES_PART), seconds / _RULES_PART)
 
     @property
     def lasting(self) -> AlertSpans:

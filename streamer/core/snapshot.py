@@ -110,14 +110,15 @@ class StreamState(msgspec.Struct, frozen=True, kw_only=True):
 def freeze_endpoint(endpoint: Endpoint) -> bytes:
     """State of one endpoint; equal states give equal bytes."""
     arrays: Arrays = {}
+    traffic = endpoint.traffic
     tracks = [_freeze_track(i, track, arrays) for i, track in enumerate(endpoint.tracks.values())]
     body = _Endpoint(
         name=endpoint.name,
         tracks=tracks,
-        invalid=dict(sorted(endpoint.invalid.items())),
-        reasons={start: dict(sorted(endpoint.reasons[start].items())) for start in sorted(endpoint.reasons)},
+        invalid=dict(sorted(traffic.invalid.items())),
+        reasons={start: dict(sorted(traffic.reasons[start].items())) for start in sorted(traffic.reasons)},
         closed_at=endpoint.closed_at,
-        volumes={variant: endpoint.volumes[variant].to_state() for variant in sorted(endpoint.volumes)},
+        volumes={variant: traffic.volumes[variant].to_state() for variant in sorted(traffic.volumes)},
         since_at=endpoint.since_at,
         book=endpoint.book.to_state(),
         retraining=endpoint.retraining.state,
@@ -224,10 +225,10 @@ def thaw_endpoint(
         endpoint.restarted = ("its panes or windows have another length: everything is summarised anew",)
         return endpoint
     endpoint.runs = {} if endpoint.restarted else dict(body.runs)
-    endpoint.invalid = dict(body.invalid)
-    endpoint.reasons = {start: dict(reasons) for start, reasons in body.reasons.items()}
+    endpoint.traffic.invalid = dict(body.invalid)
+    endpoint.traffic.reasons = {start: dict(reasons) for start, reasons in body.reasons.items()}
     endpoint.closed_at = body.closed_at
-    endpoint.volumes = {
+    endpoint.traffic.volumes = {
         variant: VolumeHistory.from_state(state, settings.spans, settings.time_zone)
         for variant, state in body.volumes.items()
     }

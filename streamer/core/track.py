@@ -14,7 +14,7 @@ from streamer.core.profile import profile_of
 from streamer.core.rawrows import RawRow
 from streamer.core.schema import Side
 from streamer.core.settings import EndpointSettings, Limits
-from streamer.core.types import Key
+from streamer.core.types import Finding, Key
 from streamer.core.windows import Window, WindowCounts
 
 
@@ -76,8 +76,8 @@ class Track:
     def _settle(self, baseline: Baseline) -> None:
         self.baseline = baseline
         self.layout = Layout(baseline)
-        apart = self.settings.false_alarm_seconds
-        self.watch = Watch(self.layout, apart, self.settings.spans.pane) if apart is not None else None
+        apart = self.settings.false_alarms_apart
+        self.watch = Watch(self.layout, apart[0], self.settings.spans.pane) if apart is not None else None
         self.readers = {
             side: SideReader(baseline.schema, side, self.settings.json_path, self.limits, learned=baseline.learned)
             for side in Side
@@ -103,8 +103,16 @@ class Track:
                 pane = self.panes[part.pane_at] = Pane(part.pane_at)
             pane.add(part)
 
-    def close_panes(self, until_at: int) -> None:
-        """Merge the panes that end by the watermark into their windows, in order."""
+    def close_panes(self, until_at: int, *, watched: bool = True) -> None:
+        """Merge the panes that end by the watermark into their windows, in order.
+
+        Parameters
+        ----------
+        until_at : int
+            The watermark.
+        watched : bool
+            Whether detection sees them.
+        """
         for start in sorted(start for start in self.panes if start + self._pane <= until_at):
             pane = self.panes.pop(start)
             window = self.window_of(start)
@@ -116,12 +124,23 @@ class Track:
                 self.window_at = window_at
             self.asleep = False
             window.add_pane(pane)
-            if self.watch is not None and pane.profile is not None and start >= self.since_at:
+            if watched and self.watch is not None and pane.profile is not None and start >= self.since_at:
                 self.watch.take(start, pane.profile.counts)
             self.active_at = window_at
             missing = self.settings.burn_in_rows - len(self.learned)
             if self.layout is None and missing > 0:
                 self.learned.extend(pane.raw[:missing])
+
+    @property
+    def is_awake(self) -> bool:
+        """Whether it has closed a pane and does not sleep."""
+        return self.window_at is not None and not self.asleep
+
+    def note(self, pane_at: int, findings: list[Finding]) -> None:
+        """Keep with an open window what was said when one of its panes closed, for its documents."""
+        window = self.windows.get(start_of(pane_at, self.settings.spans.window, self.settings.spans.offset))
+        if window is not None and not window.counts.closed:
+            window.counts.findings += tuple(findings)
 
     def next_close_at(self) -> int | None:
         """End of the next window to close; ``None`` where there is none before another record."""

@@ -16,6 +16,7 @@ import msgspec
 from streamer.core.audit import DecisionDocument as DecisionDocument
 from streamer.core.audit import Effect as Effect
 from streamer.core.cause import Cause as Cause
+from streamer.core.cause import Judge as Judge
 from streamer.core.errors import Reason
 from streamer.core.schema import Kind, Side
 
@@ -97,6 +98,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         Rows (or records) it rests on.
     words : str
         The finding in words, without the feature's name.
+    judge : Judge
+        Who found it.
     """
 
     key: Key
@@ -113,13 +116,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     weight: float
     rows: int
     words: str
+    judge: Judge = Judge.RULES
 
 
 class FeatureDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="feature"):
     """One feature in one window. Shares are of ``rows``; quantiles come from the cells.
 
     ``id`` is deterministic and ``revision`` grows with the window's records: of two documents with
-    one id the larger revision is the more complete.
+    one id the larger revision is the more complete. ``evidence`` of drift is a part of what raises the
+    alarm, and ``resolution`` the smallest shift of the mean, in baseline deviations, that can be told
+    from weather; ``None`` where drift is not looked for, or no shift can be told.
     """
 
     id: str
@@ -149,6 +155,8 @@ class FeatureDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind
     psi: float | None = None
     ks: float | None = None
     mean_shift: float | None = None
+    evidence: float | None = None
+    resolution: float | None = None
     cells: tuple[int, ...] = ()
     rules: dict[str, State] = {}
 
@@ -159,6 +167,7 @@ class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kin
     ``skipped_windows`` counts empty windows before this one that got no document of their own.
     ``expected_rows`` is what the past weeks had for the variant, all its versions together, and
     ``volume_ratio`` what they have now over it. ``invalid`` counts the endpoint's, whatever variant.
+    ``evidence`` is that of all features; where keys share a budget, 1 times their number raises the alarm.
     """
 
     id: str
@@ -179,6 +188,7 @@ class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kin
     duplicates: int
     expected_rows: float | None = None
     volume_ratio: float | None = None
+    evidence: float | None = None
     features_broken: tuple[str, ...] = ()
     skipped_windows: int = 0
     assumes_independence: bool = False

@@ -39,6 +39,8 @@ class WindowCounts(msgspec.Struct):
         What the rules said when it closed: of its features, its variant and its endpoint.
     states : dict of str to State
         State of each feature that was not ``OK`` then, by side and name.
+    evidence : tuple of float
+        Of each feature then, as part of what raises the alarm; empty where drift is not looked for.
     """
 
     start_at: int
@@ -58,6 +60,7 @@ class WindowCounts(msgspec.Struct):
     skipped: int = 0
     findings: tuple[Finding, ...] = ()
     states: dict[str, State] = {}
+    evidence: tuple[float, ...] = ()
 
     @property
     def rows(self) -> int:

@@ -1,4 +1,5 @@
 from collections.abc import Collection, Sequence
+from itertools import product
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from streamer.core.types import (
     Finding,
     Incident,
     Index,
+    Judge,
     Key,
     Notify,
     Severity,
@@ -52,7 +54,7 @@ def finding(
 def step(
     book: AlertBook, minute: int, findings: Sequence[Finding] = (), judged: Collection[Cause] = tuple(Cause)
 ) -> list[Action]:
-    return book.advance(START + minute * MINUTE, findings, judged, assumes_independence=False)
+    return book.advance(START + minute * MINUTE, findings, [*product(judged, Judge)], assumes_independence=False)
 
 
 def told(actions: list[Action]) -> list[str]:
@@ -292,3 +294,25 @@ def test_what_is_as_large_and_not_proven_neither_starts_an_incident_nor_ends_one
     step(book, 2, [finding(2)])
     assert all(step(book, minute, [finding(minute, state=State.NOT_ENOUGH)]) == [] for minute in range(3, 11))
     assert told(step(book, 11)) == ["resolved"]
+
+
+def test_who_found_nothing_himself_does_not_end_what_another_found() -> None:
+    book = AlertBook("e", SPANS)
+    step(book, 1, [finding(1, "x", Cause.DRIFT)])
+    for minute in range(2, 20):
+        actions = book.advance(
+            START + minute * MINUTE, [], [(Cause.DRIFT, Judge.DETECTORS)], assumes_independence=False
+        )
+        assert told(actions) in ([], ["repeat"])
+    assert told(book.advance(START + 20 * MINUTE, [], [(Cause.DRIFT, Judge.RULES)], assumes_independence=False)) == [
+        "resolved"
+    ]
+
+
+def test_what_rules_and_detectors_both_found_is_over_when_both_find_nothing_more() -> None:
+    book = AlertBook("e", SPANS)
+    step(book, 1, [finding(1, "x"), finding(1, "y", judge=Judge.DETECTORS)])
+    quiet = START + 10 * MINUTE
+    assert book.advance(quiet, [], [(Cause.MISSING, Judge.RULES)], assumes_independence=False) == []
+    both = [(Cause.MISSING, judge) for judge in Judge]
+    assert told(book.advance(quiet, [], both, assumes_independence=False)) == ["resolved"]

@@ -1,6 +1,7 @@
 """What operators' decisions change, what they leave alone, and that a restart makes no difference."""
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import product
 
 import msgspec
 import pytest
@@ -35,6 +36,7 @@ from streamer.core.types import (
     Finding,
     Incident,
     Index,
+    Judge,
     Key,
     Notify,
     Reject,
@@ -263,7 +265,7 @@ def finding(n: int, feature: str = "x", cause: Cause = Cause.MISSING, **more: ob
 def step(
     book: AlertBook, n: int, findings: Sequence[Finding] = (), judged: Collection[Cause] = tuple(Cause)
 ) -> list[Action]:
-    return book.advance(START + n * MINUTE, findings, judged, assumes_independence=False)
+    return book.advance(START + n * MINUTE, findings, [*product(judged, Judge)], assumes_independence=False)
 
 
 def rule(until: int, cause: Cause | None = None, feature: str | None = None) -> MuteRule:

@@ -50,7 +50,20 @@ def statistics(rows: int) -> list[FeatureStatistics]:
 
 def of_feature(i: int, *, shown: bool = True, rows: int = 200) -> FeatureDocument:
     counts = WindowCounts(START, records=rows, rows_in=rows)
-    return feature_document(KEY, BASELINE, counts, START + 60_000, rows, statistics(rows)[i], State.OK, (), shown=shown)
+    of = statistics(rows)[i]
+    return feature_document(
+        KEY,
+        BASELINE,
+        counts,
+        START + 60_000,
+        rows,
+        of,
+        State.OK,
+        (),
+        evidence=0.25,
+        resolution=None,
+        shown=shown,
+    )
 
 
 def incident() -> Incident:

@@ -154,3 +154,30 @@ def test_drift_is_not_looked_for_where_nobody_asks() -> None:
 def test_steady_traffic_raises_nothing_within_the_budget() -> None:
     watched = msgspec.structs.replace(ONE, false_alarm_seconds=2_592_000)
     assert told(run(numbered(0, 3_600, 0), msgspec.structs.replace(SETTINGS, endpoints=(watched,)))[1]) == []
+
+
+def watched(**rules: bool) -> EngineSettings:
+    one = msgspec.structs.replace(ONE, false_alarm_seconds=2_592_000, rules=msgspec.structs.replace(ONE.rules, **rules))
+    return msgspec.structs.replace(SETTINGS, endpoints=(one,))
+
+
+def test_an_alarm_does_not_wait_for_its_window_and_its_document_has_it() -> None:
+    strange = [
+        record(s, str(s), data=f"{1 + s % 9}e6,{s % 10}.5,{'abc'[s % 3]}", output=f"{s % 10}.5")
+        for s in range(1_201, 1_260)
+    ]
+    engine = Engine(watched(wild=False), {("one", ""): baseline()})
+    usual = numbered(0, 1_200, 0)
+    assert told(engine.ingest(batch(*usual, keys=["one/AllTraffic"] * len(usual)), NOW)) == []
+    later = engine.ingest(batch(*strange, first=1_200, keys=["one/AllTraffic"] * len(strange)), NOW)
+    alarm = next(a.incident for a in later if isinstance(a, Notify))
+    assert alarm.cause is Cause.WILD
+    assert START + 1_200_000 < alarm.changed.timestamp() * 1000 < START + 1_260_000
+    window = windows(later + engine.ingest(batch(record(1_300, "z"), first=2_000, keys=["one/x"]), NOW))[-1]
+    assert window.features_broken == ("x",)
+
+
+def test_missing_values_that_evidence_found_are_over_where_the_rule_is_switched_off() -> None:
+    gap = [record(s, str(s), data=f",{s % 10}.5,{'abc'[s % 3]}", output=f"{s % 10}.5") for s in range(1_200, 1_500)]
+    actions = run(numbered(0, 1_200, 0) + gap + numbered(1_500, 5_400, 0), watched(missing=False))[1]
+    assert told(actions) == [(Cause.MISSING, "firing"), (Cause.MISSING, "resolved")]

@@ -53,7 +53,8 @@ def incident(since: int, state: AlertState = AlertState.FIRING, cause: Cause = C
 
 
 def asked(book: RetrainingBook, n: int, *changed: Incident, serving: Serving = SERVING) -> list[RetrainingRequest]:
-    return [retrain.request for retrain in book.advance(START + n * DAY, changed, serving)]
+    book.note(changed)
+    return [retrain.request for retrain in book.advance(START + n * DAY, serving)]
 
 
 def test_a_drift_that_lasts_long_enough_asks_once() -> None:

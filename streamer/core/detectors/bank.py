@@ -25,8 +25,6 @@ from streamer.core.types import Cause
 
 # Evidence is kept this far above what raises the alarm, in nats, so that an alert can fall again.
 _ABOVE: Final = 0.7
-# A feature that has reached this part of the threshold by itself is guilty beside the strongest.
-_ALONE: Final = 1.0
 # Alternatives of a feature within so many nats of the strongest may be what happened.
 _NEAR: Final = 1.0
 # Standard deviations of the interval of the time of change.
@@ -83,6 +81,8 @@ class Bank:
     ----------
     steps : int
         Panes taken in, empty ones included.
+    keys : int
+        That share the threshold: together they must reach so many times it.
     values : ndarray, shape (5, alternatives), float64
         Logarithm of the evidence; mean and mean square of the time of change; scores and rows since.
     """
@@ -91,6 +91,7 @@ class Bank:
         self.alternatives = alternatives
         self.threshold = threshold
         self.steps = 0
+        self.keys = 1
         self.values = np.zeros((5, len(alternatives.feature)))
         self.values[0] = -np.inf
         self._most = math.log(threshold) + _ABOVE - alternatives.log_weight
@@ -118,7 +119,7 @@ class Bank:
         self.values[0] += a.gain * score_of - a.loss * rows_of
         self.values[3] += score_of
         self.values[4] += rows_of
-        np.minimum(self.values[0], self._most, out=self.values[0])
+        np.minimum(self.values[0], self._most + math.log(self.keys), out=self.values[0])
 
     def pass_by(self, panes: int) -> None:
         """Let empty panes go by: they count as time, and are no evidence of anything."""
@@ -153,17 +154,14 @@ class Bank:
 
     @property
     def level(self) -> float:
-        """Part of the threshold all features have reached together; at 1 the alarm is raised."""
+        """Part of the threshold all features have reached together; at 1 a single key's alarm is raised."""
         return float(self.evidence.sum())
 
-    def guilty(self) -> list[Guilty]:
-        """Features the alarm is about, heaviest first: the strongest, and those that would alarm alone."""
+    def guilty(self, least: float) -> list[Guilty]:
+        """Features whose own evidence is at least that part of the threshold, the heaviest first."""
         evidence = self.evidence
-        if not len(self.alternatives.feature):
-            return []
         order = np.argsort(-evidence, kind="stable")
-        named = [f for i, f in enumerate(order.tolist()) if not i or evidence[f] >= _ALONE]
-        return [self._guilty(feature, float(evidence[feature])) for feature in named]
+        return [self._guilty(f, float(evidence[f])) for f in order.tolist() if evidence[f] >= least]
 
     def _guilty(self, feature: int, evidence: float) -> Guilty:
         a = self.alternatives

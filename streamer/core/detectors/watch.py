@@ -13,7 +13,7 @@ from streamer.core.detectors.bank import Bank, Guilty
 from streamer.core.eventtime import as_datetime, as_text
 from streamer.core.evidence import chance_z
 from streamer.core.layout import Layout
-from streamer.core.types import Cause, Finding, Key, State
+from streamer.core.types import Cause, Finding, Judge, Key, State
 
 RULE: Final = "evidence"
 
@@ -43,17 +43,26 @@ class Watch:
     ----------
     layout : Layout
         Cells of the key's baseline.
-    apart_seconds : int
+    apart_seconds : float
         To a false alarm, in the mean.
     pane_seconds : int
         Length of a pane.
+
+    Attributes
+    ----------
+    bank : Bank
+        Evidence of every alternative.
+    resolution : list of float or None
+        Smallest shift of each feature's mean, in deviations, that can be told from weather; ``None``
+        where none can.
     """
 
-    def __init__(self, layout: Layout, apart_seconds: int, pane_seconds: int) -> None:
+    def __init__(self, layout: Layout, apart_seconds: float, pane_seconds: int) -> None:
         self._layout = layout
         self._pane = pane_seconds * 1000
         self._threshold = max(apart_seconds / pane_seconds, 2.0)
         self.bank = Bank(alternatives_of(layout, self._threshold), self._threshold)
+        self.resolution = [x if math.isfinite(x) else None for x in self.bank.alternatives.resolution.tolist()]
         self._until_at: int | None = None
         timeline = layout.baseline.timeline
         self._zone = ZoneInfo(timeline.time_zone if timeline is not None else "UTC")
@@ -73,11 +82,23 @@ class Watch:
         self.bank.step(counts, as_datetime(pane_at + self._pane // 2).astimezone(self._zone).hour)
         self._until_at = pane_at + self._pane
 
-    def findings(self, key: Key, start_at: int, end_at: int) -> list[Finding]:
-        """What there is to say of a window that ends; nothing while the evidence is below the threshold."""
-        if self._until_at is None or self.bank.level < 1.0:
-            return []
-        return [self._finding(key, start_at, end_at, guilty) for guilty in self.bank.guilty()]
+    def evidence(self) -> tuple[float, ...]:
+        """Part of what raises the alarm that each feature has reached by itself, to three digits."""
+        return tuple(float(f"{part:.3g}") for part in self.bank.evidence.tolist())
+
+    def findings(self, key: Key, start_at: int, end_at: int, least: float) -> list[Finding]:
+        """What there is to say of a pane or window that ends.
+
+        Parameters
+        ----------
+        key : Key
+            Whose watch it is.
+        start_at, end_at : int
+            The pane or window, milliseconds since the epoch.
+        least : float
+            Of features whose evidence is at least this part of the threshold; positive.
+        """
+        return [self._finding(key, start_at, end_at, guilty) for guilty in self.bank.guilty(least)]
 
     def _finding(self, key: Key, start_at: int, end_at: int, guilty: Guilty) -> Finding:
         cells = self._layout.features[guilty.feature]
@@ -114,6 +135,7 @@ class Watch:
             weight=chance_z(math.log(self._threshold * max(guilty.evidence, 1e-300))),
             rows=guilty.rows,
             words=words + began,
+            judge=Judge.DETECTORS,
         )
 
     def _at(self, step: float) -> int:

@@ -61,6 +61,14 @@ def judge(view: FeatureView) -> Judgement:
     return Judgement(state, tuple(findings), frozenset(judged))
 
 
+def unwatched(rules: Rules) -> frozenset[Cause]:
+    """Causes that no rule is switched on for: no incident of them waits for one."""
+    of_features = {cause for name, cause, _ in _NEED_ROWS if _is_on(rules, name)}
+    others = (Cause.WILD, Cause.VOLUME, Cause.UNREADABLE, Cause.SILENCE)
+    on = [rules.wild, rules.volume, rules.unreadable, rules.silence]
+    return frozenset(Cause) - of_features - {cause for cause, is_on in zip(others, on, strict=True) if is_on}
+
+
 def gravest(states: list[State]) -> State:
     """The gravest of some states; ``OK`` of none."""
     return max(states, key=_GRAVITY.index, default=State.OK)

@@ -108,7 +108,7 @@ def _delay(endpoint: Endpoint, bank: Bank, feature: int, law: Law, offset: int) 
     for i, counts in enumerate([first, *endpoint.panes(chances, _LONGEST_PANES - 1, PANE_ROWS)]):
         bank.step(counts)
         if bank.level >= 1.0:
-            return float((i + 1) * PANE_ROWS - offset), bank.guilty()[0].feature == feature
+            return float((i + 1) * PANE_ROWS - offset), bank.guilty(0.1)[0].feature == feature
     return float("inf"), False
 
 

@@ -55,7 +55,7 @@ def test_a_shift_is_found_and_its_feature_and_time_are_named() -> None:
         watched.step(pane(rng, moved))
         steps += 1
         assert steps < 30
-    (found,) = watched.guilty()
+    (found,) = watched.guilty(0.1)
     assert (found.feature, found.cause) == (1, Cause.DRIFT)
     assert 0.2 < found.size < 1.0
     assert found.earliest <= 402
@@ -81,7 +81,7 @@ def test_values_out_of_range_are_found_at_once() -> None:
     far[-3] = 1.0
     watched.step(pane(rng, [far, *shares()[1:]]))
     assert watched.level >= 1.0
-    assert (watched.guilty()[0].feature, watched.guilty()[0].direction) == (0, "new")
+    assert (watched.guilty(0.1)[0].feature, watched.guilty(0.1)[0].direction) == (0, "new")
 
 
 def test_empty_panes_are_time_and_no_evidence() -> None:
@@ -108,7 +108,7 @@ def test_restored_anywhere_it_goes_on_as_if_never_stopped(seed: int, rows: list[
         broken.step(counts, i % 24)
     assert np.array_equal(straight.values, broken.values)
     assert straight.steps == broken.steps
-    assert straight.guilty() == broken.guilty()
+    assert straight.guilty(0.1) == broken.guilty(0.1)
 
 
 @given(st.permutations([0, 1, 2]))

@@ -18,7 +18,7 @@ def test_missing_values_are_told_beside_the_baselines_share_of_them() -> None:
     counts[layout.features[0].stop - 2] = 50
     for pane in range(6):
         watch.take(START + pane * 10_000, counts)
-    (found,) = watch.findings(Key("e", "v", ""), START, START + 60_000)
+    (found,) = watch.findings(Key("e", "v", ""), START, START + 60_000, 1.0)
     assert (found.cause, found.unit) == (Cause.MISSING, "points")
     assert found.expected == 20 / 10_020
     assert "50.00% of rows without a usable value, baseline 0.20%" in found.words

@@ -1,0 +1,36 @@
+"""Watches of one endpoint: its keys share one budget of false alarms.
+
+The mean of their evidence is an e-detector as each is, whatever hangs together: all of them together
+stay under the threshold for as many panes in the mean as one alone. So a new version or variant
+raises no more false alarms, and a drift that all of them suffer is found as soon as one alone finds it.
+"""
+
+from collections.abc import Sequence
+
+from streamer.core.detectors.watch import Watch
+from streamer.core.types import Finding, Key
+
+
+def accuse(watches: Sequence[tuple[Key, Watch]], start_at: int, end_at: int) -> list[Finding]:
+    """What the evidence of all keys together proves.
+
+    Parameters
+    ----------
+    watches : sequence of (Key, Watch)
+        Of all keys that have traffic.
+    start_at, end_at : int
+        The pane or window the findings are of, milliseconds since the epoch.
+
+    Returns
+    -------
+    list of Finding
+        The strongest feature, and those that would raise the alarm alone; none below the threshold.
+    """
+    keys = len(watches)
+    for _, watch in watches:
+        watch.bank.keys = keys
+    if sum(watch.bank.level for _, watch in watches) < keys or not keys:
+        return []
+    strongest = max(float(watch.bank.evidence.max(initial=0.0)) for _, watch in watches)
+    least = min(strongest, float(keys))
+    return [finding for key, watch in watches for finding in watch.findings(key, start_at, end_at, least)]
