@@ -23,6 +23,7 @@ from streamer.config.parts import (
 )
 from streamer.config.places import KeyPath, path_text
 from streamer.core.settings import (
+    DEFAULT_TOLERANCE,
     AlertSpans,
     EndpointSettings,
     EngineSettings,
@@ -30,6 +31,7 @@ from streamer.core.settings import (
     RetrainingSettings,
     Rules,
     Spans,
+    Tolerance,
     VersionSettings,
 )
 
@@ -145,6 +147,19 @@ class WatchConfig(Table):
         default=None,
         description='False alarms of drift that are borne, such as "1 per month"; without it drift is not looked for',
     )
+    tolerated_deviations: float = Field(
+        default=DEFAULT_TOLERANCE.deviations,
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        description="A smaller shift of a mean, in baseline deviations, is no drift worth an alert, however sure",
+    )
+    tolerated_points: Share = Field(
+        default=DEFAULT_TOLERANCE.points,
+        ge=0,
+        le=1,
+        description="A smaller change of a category's or the missing values' share is no drift worth an alert",
+    )
     burn_in_rows: int = Field(
         default=2_000, ge=100, le=1_000_000, description="Rows from which a baseline is learned where none is given"
     )
@@ -170,6 +185,7 @@ class WatchConfig(Table):
             alerts=AlertSpans(**self.alerts.model_dump()),
             burn_in_rows=self.burn_in_rows,
             false_alarm_seconds=self.false_alarms,
+            tolerance=Tolerance(deviations=self.tolerated_deviations, points=self.tolerated_points),
             json_path=self.json_path,
             time_zone=self.time_zone,
             versions=versions,

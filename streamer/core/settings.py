@@ -63,6 +63,24 @@ class Spans(msgspec.Struct, frozen=True, kw_only=True):
     lateness: int = 60
 
 
+class Tolerance(msgspec.Struct, frozen=True, kw_only=True):
+    """Drift that is too small to be worth an alert, however sure it is.
+
+    Attributes
+    ----------
+    deviations : float
+        Shift of a mean, or change of spread, in baseline deviations.
+    points : float
+        Change of a share of rows (0.01 = 1 point).
+    """
+
+    deviations: float = 0.1
+    points: float = 0.01
+
+
+DEFAULT_TOLERANCE: Final = Tolerance()
+
+
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """Rules on closed windows; ``None`` or ``False`` switches one off.
 
@@ -179,6 +197,8 @@ class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
         Rows from which a baseline is learned where none was given.
     false_alarm_seconds : int or None
         To a false alarm, in the mean, of all detectors and rules together; ``None``: drift is not looked for.
+    tolerance : Tolerance
+        Of drift that is too small.
     json_path : str
         Dotted path to the rows inside a JSON payload; empty finds ``instances``,
         ``predictions``, ``rows``, a list or one object by itself.
@@ -195,6 +215,7 @@ class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
     retraining: RetrainingSettings = RetrainingSettings()
     burn_in_rows: int = 2_000
     false_alarm_seconds: int | None = None
+    tolerance: Tolerance = DEFAULT_TOLERANCE
     json_path: str = ""
     time_zone: str = "UTC"
     versions: tuple[VersionSettings, ...] = ()

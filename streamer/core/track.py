@@ -77,7 +77,11 @@ class Track:
         self.baseline = baseline
         self.layout = Layout(baseline)
         apart = self.settings.false_alarms_apart
-        self.watch = Watch(self.layout, apart[0], self.settings.spans.pane) if apart is not None else None
+        self.watch = (
+            Watch(self.layout, apart[0], self.settings.spans.pane, self.settings.tolerance)
+            if apart is not None
+            else None
+        )
         self.readers = {
             side: SideReader(baseline.schema, side, self.settings.json_path, self.limits, learned=baseline.learned)
             for side in Side

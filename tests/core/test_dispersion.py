@@ -12,6 +12,7 @@ from streamer.core.baseline.dispersion import (
     hour_profile,
     score_dispersion,
     share_dispersion,
+    shares_by_time,
     spread_of,
     standardised,
 )
@@ -187,3 +188,34 @@ def test_a_score_that_does_not_vary_can_not_be_standardised(score: list[float], 
 
 def test_spread_is_cut() -> None:
     assert spread_of(np.array([0.0, 1.0, 2.0, 9.0])).tolist() == [-1.0, 0.0, 3.0, 6.0]
+
+
+def labels(rng: np.random.Generator, chances: NDArray[np.float64], rows: int = 100) -> NDArray[np.int32]:
+    """Rows of each step over three categories and the cell of all others, by each step's chances."""
+    return np.array([rng.multinomial(rows, p) for p in chances], np.int32)
+
+
+def test_a_category_of_some_hours_is_told_with_its_hours_and_without_noise() -> None:
+    rng, chances = np.random.default_rng(2), np.tile([0.5, 0.3, 0.2, 0.0], (STEPS, 1))
+    chances[HOURS == 5] = [0.1, 0.7, 0.2, 0.0]
+    found = shares_by_time(labels(rng, chances), "abc", CALENDAR)
+    assert found["b"].by_hour[5] == pytest.approx(0.7, abs=0.03)
+    assert found["b"].by_hour[12] == pytest.approx(0.3, abs=0.03)
+    assert found["b"].dispersion.ratio[0] == pytest.approx(1.0, abs=0.2)
+    assert "c" not in found
+
+
+def test_a_category_of_some_days_is_told_with_what_its_days_vary() -> None:
+    rng = np.random.default_rng(3)
+    up = np.repeat(rng.normal(0, 0.1, DAYS), 24)
+    chances = np.stack([0.4 + up.clip(-0.3, 0.3), 0.4 - up.clip(-0.3, 0.3), np.full(STEPS, 0.2)], axis=1)
+    found = shares_by_time(labels(rng, np.insert(chances, 3, 0.0, axis=1)), "abc", CALENDAR)
+    assert max(found["a"].dispersion.ratio) > 20
+    assert "c" not in found
+
+
+def test_categories_of_independent_rows_vary_like_all() -> None:
+    chances = np.tile([0.5, 0.3, 0.2, 0.0], (STEPS, 1))
+    found = shares_by_time(labels(np.random.default_rng(4), chances), "abc", None)
+    assert len(found) <= 1
+    assert shares_by_time(labels(np.random.default_rng(4), chances)[:3], "abc", CALENDAR) == {}

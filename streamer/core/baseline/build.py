@@ -13,7 +13,10 @@ from streamer.core.baseline.columns import BuildOptions, Column, columns_of, ski
 from streamer.core.baseline.dispersion import (
     cells_dispersion,
     missing_dispersion,
+    ranks_of,
     score_dispersion,
+    shares_by_time,
+    short,
     spread_of,
     standardised,
 )
@@ -29,6 +32,8 @@ __all__ = ["BuildOptions", "Chunk", "build"]
 
 # Below this an hour-of-day profile is rounding.
 _LEAST_PROFILE: Final = 1e-9
+# Those with a dispersion, in the order they are written.
+_SCORES: Final = ("value", "rank", "spread", "rank spread", "missing", "cells")
 
 
 def build(chunks: Callable[[], Iterable[Chunk]], options: BuildOptions) -> Baseline:
@@ -146,6 +151,7 @@ def _feature(tally: Tally, index: int, rows: int, calendar: Calendar | None) -> 
         distinct=counted.distinct,
         counts=tuple(own[:cells].tolist()),
         other=int(own[cells]),
+        shares=shares_by_time(by_step[:, : cells + 1], counted.feature.values[:cells], calendar),
         dispersion=_known(several),
         missing_by_hour=missing_by_hour,
     )
@@ -168,16 +174,23 @@ def _number(
     missing, missing_by_hour = missing_dispersion(absent, rows_by_step, calendar)
     several = {"missing": missing, "cells": cells_dispersion(valued)}
     profile: tuple[float, ...] = ()
+    hourly: dict[str, tuple[float, ...]] = {}
     value = standardised(counted.cells.means, own[:-2])
     if value is not None:
         score, deviation = value
         several["value"], by_hour = score_dispersion(score, valued, calendar)
         # The score is of values cut at 1 % and 99 %, told in their own deviation.
         size = math.ldexp(deviation, counted.cells.scale) / moments.deviation
-        profile = tuple(float(f"{hour * size:.6g}") for hour in by_hour.tolist())
-        spread = standardised(spread_of(score), own[:-2])
-        if spread is not None:
-            several["spread"], _ = score_dispersion(spread[0], valued, calendar)
+        profile = _told(by_hour * size)
+        scores = {"spread": spread_of(score)}
+        rank = standardised(ranks_of(own[:-2]), own[:-2])
+        if rank is not None:
+            scores |= {"rank": rank[0], "rank spread": spread_of(rank[0])}
+        for name, one in scores.items():
+            found = standardised(one, own[:-2])
+            if found is not None:
+                several[name], by_hour = score_dispersion(found[0], valued, calendar)
+                hourly[name] = _told(by_hour)
     grid = grid_of(moments.mean, moments.deviation, max(abs(moments.minimum), abs(moments.maximum)))
     return FeatureBaseline(
         feature=counted.feature,
@@ -195,12 +208,18 @@ def _number(
         unit=grid.unit,
         center=grid.center,
         dispersion=_known(several),
-        hour_profile=profile if max(map(abs, profile), default=0.0) > _LEAST_PROFILE else (),
+        hour_profile=profile,
+        scores_by_hour={name: hours for name, hours in sorted(hourly.items()) if hours},
         missing_by_hour=missing_by_hour,
     )
 
 
+def _told(by_hour: NDArray[np.float64]) -> tuple[float, ...]:
+    """Six digits; none where no hour differs."""
+    return short(by_hour) if np.abs(by_hour).max(initial=0.0) > _LEAST_PROFILE else ()
+
+
 def _known(several: dict[str, Dispersion | None]) -> dict[str, Dispersion]:
     """In one order, whatever was found first."""
-    found = {score: several.get(score) for score in ("value", "spread", "missing", "cells")}
+    found = {score: several.get(score) for score in _SCORES}
     return {score: dispersion for score, dispersion in found.items() if dispersion is not None}

@@ -6,12 +6,14 @@ each cell of a feature with mean 0 and variance 1 over the baseline's rows.
 """
 
 import math
+from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.baseline.model import Dispersion
+from streamer.core.baseline.model import Dispersion, Share
 from streamer.core.baseline.timeline import Calendar
 
 # Fewer steps hold too few blocks of any length.
@@ -22,11 +24,23 @@ _LONGEST: Final = 4
 _OVERLAP: Final = 1.3
 # One-against-the-rest of a cell with fewer rows in or out of it is mostly chance.
 _CELL_ROWS: Final = 30
+# A category that varies by this factor more than all do in the mean, as sure as that, or whose share
+# differs so much between hours, is told by itself.
+_OTHERWISE: Final = 1.25
+_SURE_DEGREES: Final = 30
+_LEAST_POINTS: Final = 0.05
 # Squares of scores are cut here, so that one far value is not the whole spread.
 _MOST_SPREAD: Final = 6.0
 _LEAST: Final = 1e-6
+_LEAST_RANK: Final = 1e-4
+_NORMAL: Final = NormalDist()
 # Hours whose missing shares differ by less are alike.
 _LEAST_SHARE = 0.001
+
+
+def short(values: NDArray[np.float64]) -> tuple[float, ...]:
+    """Numbers to six digits: more are chance, and a person reads the file."""
+    return tuple(float(f"{value:.6g}") for value in values.tolist())
 
 
 def standardised(score: NDArray[np.float64], rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], float] | None:
@@ -62,6 +76,19 @@ def standardised(score: NDArray[np.float64], rows: NDArray[np.int64]) -> tuple[N
         return None
     deviation = variance**0.5
     return centred / deviation, deviation * size
+
+
+def ranks_of(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Normal score of each cell's middle rank: far values weigh no more than their order tells.
+
+    References
+    ----------
+    B. L. van der Waerden (1952), "Order tests for the two-sample problem and their power",
+    Indagationes Mathematicae 14.
+    """
+    total = max(float(counts.sum()), 1.0)
+    middle = np.clip((np.cumsum(counts) - counts / 2) / total, _LEAST_RANK, 1 - _LEAST_RANK)
+    return np.array([_NORMAL.inv_cdf(share) for share in middle.tolist()])
 
 
 def spread_of(score: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -113,6 +140,37 @@ def share_dispersion(hits: NDArray[np.int32], rows: NDArray[np.int64]) -> Disper
     return dispersion_of((hits - rows * share) / np.sqrt(share * (1 - share)), rows.astype(np.float64))
 
 
+def shares_by_time(by_step: NDArray[np.int32], names: Sequence[str], calendar: Calendar | None) -> dict[str, Share]:
+    """Dispersion and hours of the categories that vary otherwise than all do in the mean.
+
+    Parameters
+    ----------
+    by_step : ndarray, shape (steps, cells), int32
+        Rows with a value; the last cell is that of all other categories.
+    names : sequence of str
+        Of the categories.
+    calendar : Calendar or None
+        ``None``: shares are the same at every hour.
+    """
+    together = cells_dispersion(by_step)
+    if together is None:
+        return {}
+    rows, inside = by_step.sum(axis=1, dtype=np.int64), by_step.sum(axis=0, dtype=np.int64)
+    enough = np.flatnonzero((inside >= _CELL_ROWS) & (rows.sum() - inside >= _CELL_ROWS))
+    usual, found = np.maximum(together.ratio, 1.0), {}
+    for cell in enough[enough < len(names)].tolist():
+        dispersion, by_hour = missing_dispersion(by_step[:, cell].astype(np.int64), rows, calendar)
+        if dispersion is None:
+            continue
+        sure = np.array(dispersion.degrees) >= _SURE_DEGREES
+        if (
+            np.ptp(by_hour or (0.0,)) > _LEAST_POINTS
+            or (sure & (np.array(dispersion.ratio) > _OTHERWISE * usual)).any()
+        ):
+            found[names[cell]] = Share(dispersion, by_hour)
+    return found
+
+
 def missing_dispersion(
     hits: NDArray[np.int64], rows: NDArray[np.int64], calendar: Calendar | None
 ) -> tuple[Dispersion | None, tuple[float, ...]]:
@@ -142,7 +200,7 @@ def missing_dispersion(
         return dispersion_of(sums, of_step), ()
     profile = hour_profile(sums, of_step, calendar)
     by_hour = np.clip(share + profile * size, 0.0, 1.0)
-    known = _short(by_hour) if np.abs(by_hour - share).max() > _LEAST_SHARE else ()
+    known = short(by_hour) if np.abs(by_hour - share).max() > _LEAST_SHARE else ()
     return dispersion_of(sums - of_step * profile[calendar.hour], of_step), known
 
 
@@ -178,8 +236,8 @@ def cells_dispersion(by_step: NDArray[np.int32]) -> Dispersion | None:
     errors = np.sqrt([dispersion.degrees for dispersion, _ in several])
     return Dispersion(
         rows=several[0][0].rows,
-        ratio=_short(ratios.sum(axis=0)),
-        degrees=_short(np.square(ratios.sum(axis=0) / (ratios / errors).sum(axis=0))),
+        ratio=short(ratios.sum(axis=0)),
+        degrees=short(np.square(ratios.sum(axis=0) / (ratios / errors).sum(axis=0))),
     )
 
 
@@ -222,7 +280,7 @@ def dispersion_of(sums: NDArray[np.float64], rows: NDArray[np.float64]) -> Dispe
         length *= 2
     by_length = np.array(levels).T
     return Dispersion(
-        rows=_short(np.maximum.accumulate(by_length[0])), ratio=_short(by_length[1]), degrees=_short(by_length[2])
+        rows=short(np.maximum.accumulate(by_length[0])), ratio=short(by_length[1]), degrees=short(by_length[2])
     )
 
 
@@ -258,8 +316,3 @@ def hour_profile(sums: NDArray[np.float64], rows: NDArray[np.float64], calendar:
     signal = float(weight @ np.square(mean))
     shrunk = min(max(1 - float(weight @ noise) / max(signal, 1e-30), 0.0), 1.0)
     return mean * shrunk
-
-
-def _short(values: NDArray[np.float64]) -> tuple[float, ...]:
-    """Six digits: more are chance, and a person reads the file."""
-    return tuple(float(f"{value:.6g}") for value in values.tolist())

@@ -111,6 +111,21 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     volume: tuple[int, ...]
 
 
+class Share(msgspec.Struct, frozen=True):
+    """How the share of one category varies with time.
+
+    Attributes
+    ----------
+    dispersion : Dispersion
+        Of whether a row has it, net of the hour of day.
+    by_hour : tuple of float
+        Its share by hour of day (24), shrunk to the whole's; empty where no hour differs.
+    """
+
+    dispersion: Dispersion
+    by_hour: tuple[float, ...]
+
+
 class FeatureBaseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One feature as it was in training.
 
@@ -136,10 +151,15 @@ class FeatureBaseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     unit, center : float
         Numbers: the grid of the exact sums; ``unit`` is a power of two, ``center`` a multiple of it.
     dispersion : dict of str to Dispersion
-        Keys ``value`` (winsorised cell score), ``spread``, ``missing``, ``cells`` (mean over all
-        cells: the inflation of a chi-square); empty without a time column.
+        Keys ``value`` (winsorised cell score), ``rank`` (normal score of the cell's rank), ``spread`` and
+        ``rank spread`` (their squares), ``missing``, ``cells`` (mean over all cells: the inflation of a
+        chi-square); empty without a time column.
     hour_profile : tuple of float
         Mean by hour of day (24, in the timeline's zone) less the mean, in deviations, shrunk; or empty.
+    scores_by_hour : dict of str to tuple of float
+        The same of the scores ``rank``, ``spread`` and ``rank spread``, where an hour differs.
+    shares : dict of str to Share
+        Categories that vary with time otherwise than all do in the mean.
     missing_by_hour : tuple of float
         Share of rows without a usable value by hour of day (24), shrunk to the whole's; or empty.
     """
@@ -161,6 +181,8 @@ class FeatureBaseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     center: float = 0.0
     dispersion: dict[str, Dispersion] = {}
     hour_profile: tuple[float, ...] = ()
+    scores_by_hour: dict[str, tuple[float, ...]] = {}
+    shares: dict[str, Share] = {}
     missing_by_hour: tuple[float, ...] = ()
 
     @property
@@ -174,6 +196,10 @@ class FeatureBaseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             return 0.0
         return sum(self.hour_profile[hour] for hour in hours) / len(hours)
 
+    def score_by_hour(self, score: str) -> tuple[float, ...]:
+        """Mean of a score by hour of day (24), in its own deviations; empty where no hour differs."""
+        return self.hour_profile if score == "value" else self.scores_by_hour.get(score, ())
+
     def missing_over(self, hours: Sequence[int]) -> float | None:
         """Share of rows without a usable value at some hours; ``None`` where it is not known by hour."""
         if not self.missing_by_hour or not hours:
@@ -182,6 +208,9 @@ class FeatureBaseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def dispersion_of(self, score: str) -> Dispersion:
         """Dispersion of one score; that of independent rows where the baseline had no time."""
+        if score not in self.dispersion:
+            # Baselines of earlier builds have none of ranks.
+            score = {"rank": "value", "rank spread": "spread"}.get(score, score)
         return self.dispersion.get(score, INDEPENDENT)
 
 
@@ -288,7 +317,7 @@ def check(baseline: Baseline) -> None:
         raise BaselineError("two features of one side have the same name")
     for f in baseline.features:
         wrong = _wrong_number(f) if f.feature.kind.is_number else _wrong_category(f)
-        wrong = wrong or _wrong_counts(f) or _wrong_dispersion(f)
+        wrong = wrong or _wrong_counts(f) or _wrong_dispersion(f) or _wrong_hours(f)
         if wrong:
             raise BaselineError(f"feature {f.feature.name!r}: {wrong}")
     t = baseline.timeline
@@ -312,15 +341,20 @@ def _wrong_number(f: FeatureBaseline) -> str:
         return "unit must be a power of two"
     if f.quantiles and (len(f.quantiles) != len(QUANTILES) or any(b < a for a, b in pairwise(f.quantiles))):
         return f"needs {len(QUANTILES)} quantiles that do not descend"
-    if len(f.hour_profile) not in (0, 24) or len(f.missing_by_hour) not in (0, 24):
-        return "hour_profile and missing_by_hour need 24 hours"
-    return "" if all(0 <= share <= 1 for share in f.missing_by_hour) else "missing_by_hour needs shares"
+    return ""
 
 
 def _wrong_category(f: FeatureBaseline) -> str:
     if len(f.counts) > len(f.feature.values):
         return "more counts than values"
     return "a value stands twice" if len(set(f.feature.values)) != len(f.feature.values) else ""
+
+
+def _wrong_hours(f: FeatureBaseline) -> str:
+    shares = [f.missing_by_hour, *(share.by_hour for share in f.shares.values())]
+    if any(len(of) not in (0, 24) for of in (f.hour_profile, *shares, *f.scores_by_hour.values())):
+        return "what is told by hour of day needs 24 hours"
+    return "" if all(0 <= at <= 1 for of in shares for at in of) else "shares by hour must be from 0 to 1"
 
 
 def _wrong_counts(f: FeatureBaseline) -> str:
@@ -333,7 +367,7 @@ def _wrong_counts(f: FeatureBaseline) -> str:
 
 
 def _wrong_dispersion(f: FeatureBaseline) -> str:
-    for score, d in f.dispersion.items():
+    for score, d in (*f.dispersion.items(), *((name, share.dispersion) for name, share in f.shares.items())):
         if not len(d.rows) == len(d.ratio) == len(d.degrees):
             return f"dispersion of {score!r} has uneven lengths"
         if min((*d.rows, *d.ratio, *d.degrees), default=1.0) <= 0:

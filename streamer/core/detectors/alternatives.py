@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from streamer.core.detectors.scores import Direction, absent_cells, directions_of, shares_of, unseen_cells
 from streamer.core.detectors.tempering import error_of, levels_of, tempering
 from streamer.core.layout import FeatureCells, Layout
+from streamer.core.settings import DEFAULT_TOLERANCE, Tolerance
 from streamer.core.types import Cause
 
 # Natural parameters of the tilts, in deviations of the score, and the weight of all of a kind.
@@ -69,10 +70,14 @@ class Alternatives(NamedTuple):
         Of each alternative.
     gain, loss : ndarray, shape (alternatives,), float64
         Nats for each unit of score, and nats taken away by each row; tempered.
+    least : ndarray, shape (alternatives,), float64
+        Mean score per row, in the direction of the change, that is worth an alert.
     log_weight : ndarray, shape (alternatives,), float64
         Weights of all features sum to 1.
     size : ndarray, shape (alternatives,), float64
         Sign of the change, and its theta.
+    scales : tuple of float
+        Of each direction: squared deviations that one of a spread's score is worth; else 1.
     causes : tuple of Cause
         Of each direction.
     names : tuple of str
@@ -91,8 +96,10 @@ class Alternatives(NamedTuple):
     feature: NDArray[np.int64]
     gain: NDArray[np.float64]
     loss: NDArray[np.float64]
+    least: NDArray[np.float64]
     log_weight: NDArray[np.float64]
     size: NDArray[np.float64]
+    scales: tuple[float, ...]
     causes: tuple[Cause, ...]
     names: tuple[str, ...]
     resolution: NDArray[np.float64]
@@ -101,6 +108,7 @@ class Alternatives(NamedTuple):
 class _Alternative(NamedTuple):
     gain: float
     loss: float
+    least: float
     weight: float
     size: float
 
@@ -112,9 +120,12 @@ class _Found(NamedTuple):
     scores: NDArray[np.float64]
     along: NDArray[np.float64]
     alternatives: list[_Alternative]
+    scale: float = 1.0
 
 
-def alternatives_of(layout: Layout, threshold: float, *, kappa: float = KAPPA) -> Alternatives:
+def alternatives_of(
+    layout: Layout, threshold: float, tolerance: Tolerance = DEFAULT_TOLERANCE, *, kappa: float = KAPPA
+) -> Alternatives:
     """Alternatives of every feature.
 
     Parameters
@@ -123,6 +134,8 @@ def alternatives_of(layout: Layout, threshold: float, *, kappa: float = KAPPA) -
         Cells of the baseline.
     threshold : float
         Panes to a false alarm: the level at which one alternative alone raises it follows from it.
+    tolerance : Tolerance
+        Of drift that is too small to be worth an alert.
     kappa : float
         Standard errors of the baseline that are tolerated.
     """
@@ -132,7 +145,7 @@ def alternatives_of(layout: Layout, threshold: float, *, kappa: float = KAPPA) -
     found: list[tuple[int, _Found]] = []
     resolution = np.full(len(layout.features), np.inf)
     for i, cells in enumerate(layout.features):
-        mine, resolution[i] = _of_feature(layout, cells, level, step_seconds, kappa)
+        mine, resolution[i] = _of_feature(layout, cells, level, step_seconds, tolerance, kappa)
         whole = sum(a.weight for one in mine for a in one.alternatives)
         for one in mine:
             kept = [a._replace(weight=a.weight / whole / len(layout.features)) for a in one.alternatives]
@@ -156,8 +169,10 @@ def alternatives_of(layout: Layout, threshold: float, *, kappa: float = KAPPA) -
         feature=np.repeat(np.array([i for i, _ in found], np.int64), count),
         gain=np.array([a.gain for a in several]),
         loss=np.array([a.loss for a in several]),
+        least=np.array([a.least for a in several]),
         log_weight=np.log(np.array([a.weight for a in several])),
         size=np.array([a.size for a in several]),
+        scales=tuple(one.scale for _, one in found),
         causes=tuple(one.cause for _, one in found),
         names=tuple(one.name for _, one in found),
         resolution=resolution,
@@ -165,7 +180,7 @@ def alternatives_of(layout: Layout, threshold: float, *, kappa: float = KAPPA) -
 
 
 def _of_feature(
-    layout: Layout, cells: FeatureCells, level: float, step_seconds: int, kappa: float
+    layout: Layout, cells: FeatureCells, level: float, step_seconds: int, tolerance: Tolerance, kappa: float
 ) -> tuple[list[_Found], float]:
     shares, rows = shares_of(layout, cells), max(cells.baseline.rows, 1)
     place = np.arange(cells.start, cells.stop)
@@ -180,8 +195,12 @@ def _of_feature(
         thetas = _thetas(direction)
         weight = _WEIGHTS[direction.name] / len(thetas)
         weight /= sum(other.name == direction.name for other in directions) if direction.name == "category" else 1
-        kept = _tilts(direction.score, shares, thetas, weight, error, levels, level)
-        found.append(_Found(direction.name, direction.cause, place, direction.score, _hourly(cells, direction), kept))
+        least = tolerance.deviations
+        if direction.name in ("category", "missing"):
+            least = tolerance.points * float(direction.score.max() - direction.score.min())
+        kept = _tilts(direction.score, shares, thetas, weight, error, levels, level, least)
+        by_hour = np.array(direction.by_hour or (0.0,) * 24)
+        found.append(_Found(direction.name, direction.cause, place, direction.score, by_hour, kept, direction.scale))
     base = layout.baseline_counts(cells)
     phi = _of_a_day(cells, step_seconds)
     unseen = Cause.WILD if cells.is_number else Cause.DRIFT
@@ -189,7 +208,9 @@ def _of_feature(
         seen = float(base[mask].sum())
         usual = min((seen + kappa * math.sqrt(seen * phi) + _UNSEEN_ROWS * phi) / rows, 0.5)
         several = [
-            _share(share, usual, _WEIGHTS[name] / len(_NEW_SHARES), phi) for share in _NEW_SHARES if share > 2 * usual
+            _share(share, usual, _WEIGHTS[name] / len(_NEW_SHARES), phi, tolerance.points / 2)
+            for share in _NEW_SHARES
+            if share > 2 * usual
         ]
         found.append(_Found(name, cause, place, mask.astype(np.float64), np.zeros(24), several))
     return found, resolution
@@ -217,6 +238,7 @@ def _tilts(
     error: float,
     levels: NDArray[np.float64],
     level: float,
+    least: float,
 ) -> list[_Alternative]:
     tolerated = error * np.sign(thetas)
     kept = np.abs(tolerated) <= _KEPT * np.abs(thetas)
@@ -228,7 +250,7 @@ def _tilts(
     lost = np.maximum(loss - net * slope[1], _LEAST_LOSS)
     phi = tempering(np.abs(net), lost, levels, level)
     return [
-        _Alternative(float(gain), float(lose), weight, float(theta))
+        _Alternative(float(gain), float(lose), least, weight, float(theta))
         for gain, lose, theta in zip(net / phi, loss / phi, thetas, strict=True)
     ]
 
@@ -244,19 +266,6 @@ def _cumulant(
     return np.log(whole) + top[:, 0], weighed @ score / whole
 
 
-def _hourly(cells: FeatureCells, direction: Direction) -> NDArray[np.float64]:
-    f = cells.baseline
-    if direction.name == "missing" and f.missing_by_hour:
-        share = (f.missing + f.mistyped) / max(f.rows, 1)
-        step = float(direction.score.max() - direction.score.min())
-        by_hour: NDArray[np.float64] = (np.array(f.missing_by_hour) - share) * step
-        return by_hour
-    if f.hour_profile and direction.along:
-        moved: NDArray[np.float64] = np.array(f.hour_profile) * direction.along
-        return moved
-    return np.zeros(24)
-
-
 def _of_a_day(cells: FeatureCells, step_seconds: int) -> float:
     """What is not in the baseline has no blocks of its own: it is as clustered as the values are in a day."""
     dispersion = cells.baseline.dispersion_of("value")
@@ -267,6 +276,6 @@ def _of_a_day(cells: FeatureCells, step_seconds: int) -> float:
     return max(1.0, float(levels[1, at]))
 
 
-def _share(share: float, usual: float, weight: float, phi: float) -> _Alternative:
+def _share(share: float, usual: float, weight: float, phi: float, least: float) -> _Alternative:
     up, down = math.log(share / usual) / phi, math.log((1 - share) / (1 - usual)) / phi
-    return _Alternative(up - down, -down, weight, share)
+    return _Alternative(up - down, -down, least, weight, share)

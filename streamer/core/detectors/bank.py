@@ -27,6 +27,8 @@ from streamer.core.types import Cause
 _ABOVE: Final = 0.7
 # Alternatives of a feature within so many nats of the strongest may be what happened.
 _NEAR: Final = 1.0
+# Of the rows since the change.
+_MOST: Final = 0.5
 # Standard deviations of the interval of the time of change.
 _INTERVAL: Final = 2.0
 
@@ -45,7 +47,8 @@ class Guilty(NamedTuple):
     evidence : float
         Part of the threshold it has reached by itself.
     size : float
-        Mean score per row since the change: deviations, or the share of new values.
+        Mean score per row since the change: deviations, the share of new values, or of a spread how
+        many times as large it is.
     share, usual : float
         Of a direction that is one cell against the rest: its share since the change and the baseline's.
     rows : int
@@ -146,11 +149,19 @@ class Bank:
 
     @property
     def evidence(self) -> NDArray[np.float64]:
-        """Part of the threshold each feature has reached by itself, shape (features,)."""
+        """Part of the threshold each feature has reached by itself with what is large enough, shape (features,)."""
         a = self.alternatives
         parts = np.exp(self.values[0] + a.log_weight - math.log(self.threshold))
+        # However sure it is, what is too small to matter is no alarm, and no company for others.
+        parts[~self._is_large()] = 0.0
         of_feature: NDArray[np.float64] = np.bincount(a.feature, parts, minlength=len(a.resolution)).astype(np.float64)
         return of_feature
+
+    def _is_large(self) -> NDArray[np.bool_]:
+        large: NDArray[np.bool_] = (
+            np.sign(self.alternatives.gain) * self.values[3] >= self.alternatives.least * self.values[4]
+        )
+        return large
 
     @property
     def level(self) -> float:
@@ -169,16 +180,24 @@ class Bank:
         log, _, _, score, rows = self.values[:, mine]
         weighed = log + a.log_weight[mine]
         # Several may be at the bound on evidence: what the rows since the change were worth tells them apart.
-        worth = np.where(weighed >= weighed.max() - _NEAR, a.gain[mine] * score - a.loss[mine] * rows, -np.inf)
-        lead = int(mine[np.argmax(worth)])
+        worth = a.gain[mine] * score - a.loss[mine] * rows
+        # Where most rows are what the baseline never had, that is what happened, and a mean moved by it.
+        is_new = np.array([a.names[d] == "new" for d in a.direction[mine]]) & (score >= _MOST * rows)
+        large = self._is_large()[mine]
+        near = large & (weighed >= weighed[large].max(initial=-np.inf) - _NEAR)
+        candidates = near & is_new if (near & is_new).any() else near
+        lead = int(mine[np.argmax(np.where(candidates, worth, -np.inf))])
         _, mean, square, total, count = self.values[:, lead].tolist()
         size = total / count if count else 0.0
+        direction = a.names[a.direction[lead]]
+        if direction == "spread":
+            size = math.sqrt(max(1 + size * a.scales[a.direction[lead]], 0.0))
         scores = a.scores[a.direction[lead]]
         low, step = float(scores.min()), float(scores.max() - scores.min())
         apart = _INTERVAL * math.sqrt(max(square - mean * mean, 0.0))
         return Guilty(
             feature=feature,
-            direction=a.names[a.direction[lead]],
+            direction=direction,
             cause=a.causes[a.direction[lead]],
             evidence=evidence,
             size=size,

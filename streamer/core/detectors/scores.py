@@ -1,12 +1,11 @@
 """Scores: the directions in which a feature's distribution may move, as a number for each cell."""
 
-from statistics import NormalDist
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.baseline.dispersion import spread_of, standardised
+from streamer.core.baseline.dispersion import ranks_of, spread_of, standardised
 from streamer.core.baseline.model import Dispersion, FeatureBaseline
 from streamer.core.layout import FeatureCells, Layout
 from streamer.core.types import Cause
@@ -14,10 +13,9 @@ from streamer.core.types import Cause
 # A value outside the baseline's range scores so many times its end cell's.
 _BEYOND: Final = 1.5
 _MOST: Final = 6.0
+_MOST_SCORE: Final = 1e3
 # Added to every cell: what was never seen is not impossible.
 _SMOOTHING: Final = 0.5
-_LEAST_SHARE: Final = 1e-4
-_NORMAL: Final = NormalDist()
 
 
 class Direction(NamedTuple):
@@ -33,15 +31,18 @@ class Direction(NamedTuple):
         Of each of the feature's cells; mean 0 and variance 1 over the baseline's shares.
     dispersion : Dispersion
         How its block sums vary.
-    along : float
-        Its correlation with the value's score: how far a move of the mean by hour of day carries it.
+    by_hour : tuple of float
+        Mean score by hour of day (24); empty where no hour differs.
+    scale : float
+        Of a spread: squared deviations that one of the score is worth.
     """
 
     name: str
     cause: Cause
     score: NDArray[np.float64]
     dispersion: Dispersion
-    along: float
+    by_hour: tuple[float, ...]
+    scale: float = 1.0
 
 
 def shares_of(layout: Layout, cells: FeatureCells) -> NDArray[np.float64]:
@@ -71,15 +72,15 @@ def directions_of(layout: Layout, cells: FeatureCells) -> list[Direction]:
     found: list[Direction] = []
     if cells.is_number:
         value = _scaled(_beyond(_centres(f)), shares)
-        for name, score in (("value", value), ("rank", _scaled(_beyond(_ranks(f)), shares))):
+        ranks = _scaled(_beyond(_standard(ranks_of(np.array(f.counts, np.int64)), f)), shares)
+        for name, spread_name, score in (("value", "spread", value), ("rank", "rank spread", ranks)):
             if score is None:
                 continue
-            along = 0.0 if value is None else float((shares * value) @ score)
-            found.append(Direction(name, Cause.DRIFT, score, f.dispersion_of("value"), along))
-            spread = _scaled(spread_of(score) * ~absent, shares)
+            found.append(Direction(name, Cause.DRIFT, score, f.dispersion_of(name), f.score_by_hour(name)))
+            spread = standardised(spread_of(score) * ~absent, _as_rows(shares))
             if spread is not None:
-                along = 0.0 if value is None else float((shares * value) @ spread)
-                found.append(Direction("spread", Cause.DRIFT, spread, f.dispersion_of("spread"), along))
+                dispersion, hours = f.dispersion_of(spread_name), f.score_by_hour(spread_name)
+                found.append(Direction("spread", Cause.DRIFT, _cut(spread[0]), dispersion, hours, spread[1]))
     else:
         counts = layout.baseline_counts(cells)
         for at in range(len(f.counts) + 1):
@@ -87,10 +88,14 @@ def directions_of(layout: Layout, cells: FeatureCells) -> list[Direction]:
             one[at] = 1.0
             score = _scaled(one, shares)
             if score is not None and counts[at]:
-                found.append(Direction("category", Cause.DRIFT, score, f.dispersion_of("cells"), 0.0))
+                own = f.shares.get(f.feature.values[at]) if at < len(f.counts) else None
+                hours = _by_hour(own.by_hour if own else (), counts[at] / max(counts[:-1].sum(), 1), score)
+                dispersion = own.dispersion if own else f.dispersion_of("cells")
+                found.append(Direction("category", Cause.DRIFT, score, dispersion, hours))
     missing = _scaled(absent.astype(np.float64), shares)
     if missing is not None and f.missing + f.mistyped:
-        found.append(Direction("missing", Cause.MISSING, missing, f.dispersion_of("missing"), 0.0))
+        hours = _by_hour(f.missing_by_hour, (f.missing + f.mistyped) / f.rows, missing)
+        found.append(Direction("missing", Cause.MISSING, missing, f.dispersion_of("missing"), hours))
     return found
 
 
@@ -113,10 +118,25 @@ def absent_cells(cells: FeatureCells) -> NDArray[np.bool_]:
     return absent
 
 
+def _by_hour(shares: tuple[float, ...], whole: float, score: NDArray[np.float64]) -> tuple[float, ...]:
+    """Mean by hour of the score of one cell against the rest, from the cell's share by hour and of the whole."""
+    step = float(score.max() - score.min())
+    return tuple((share - whole) * step for share in shares)
+
+
 def _scaled(score: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    # Shares as rows of a table of 2**40: the function counts rows.
-    found = standardised(score, np.round(shares * 2**40).astype(np.int64))
-    return None if found is None else np.clip(found[0], -1e3, 1e3)
+    found = standardised(score, _as_rows(shares))
+    return None if found is None else _cut(found[0])
+
+
+def _as_rows(shares: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Shares as rows of a table of 2**40."""
+    return np.round(shares * 2**40).astype(np.int64)
+
+
+def _cut(score: NDArray[np.float64]) -> NDArray[np.float64]:
+    cut: NDArray[np.float64] = np.clip(score, -_MOST_SCORE, _MOST_SCORE)
+    return cut
 
 
 def _centres(f: FeatureBaseline) -> NDArray[np.float64]:
@@ -130,14 +150,6 @@ def _centres(f: FeatureBaseline) -> NDArray[np.float64]:
     few = f.distinct == len(f.counts)
     middles = bounds[1:] if few else (bounds[1:] + bounds[:-1]) / 2
     return _standard(middles, f)
-
-
-def _ranks(f: FeatureBaseline) -> NDArray[np.float64]:
-    """Standardised normal scores of the value cells' middle ranks."""
-    counts = np.array(f.counts, np.float64)
-    total = max(counts.sum(), 1.0)
-    middle = np.clip((np.cumsum(counts) - counts / 2) / total, _LEAST_SHARE, 1 - _LEAST_SHARE)
-    return _standard(np.array([_NORMAL.inv_cdf(share) for share in middle.tolist()]), f)
 
 
 def _standard(score: NDArray[np.float64], f: FeatureBaseline) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from streamer.core.detectors.bank import Bank, Guilty
 from streamer.core.eventtime import as_datetime, as_text
 from streamer.core.evidence import chance_z
 from streamer.core.layout import Layout
+from streamer.core.settings import DEFAULT_TOLERANCE, Tolerance
 from streamer.core.types import Cause, Finding, Judge, Key, State
 
 RULE: Final = "evidence"
@@ -47,6 +48,8 @@ class Watch:
         To a false alarm, in the mean.
     pane_seconds : int
         Length of a pane.
+    tolerance : Tolerance
+        Of drift that is too small to be worth an alert.
 
     Attributes
     ----------
@@ -57,11 +60,13 @@ class Watch:
         where none can.
     """
 
-    def __init__(self, layout: Layout, apart_seconds: float, pane_seconds: int) -> None:
+    def __init__(
+        self, layout: Layout, apart_seconds: float, pane_seconds: int, tolerance: Tolerance = DEFAULT_TOLERANCE
+    ) -> None:
         self._layout = layout
         self._pane = pane_seconds * 1000
         self._threshold = max(apart_seconds / pane_seconds, 2.0)
-        self.bank = Bank(alternatives_of(layout, self._threshold), self._threshold)
+        self.bank = Bank(alternatives_of(layout, self._threshold, tolerance), self._threshold)
         self.resolution = [x if math.isfinite(x) else None for x in self.bank.alternatives.resolution.tolist()]
         self._until_at: int | None = None
         timeline = layout.baseline.timeline
@@ -110,7 +115,8 @@ class Watch:
             case "value" | "rank":
                 words = f"mean {size:+.2f} sd against the baseline"
             case "spread":
-                words = f"spread {'wider' if size > 0 else 'narrower'} than in the baseline"
+                expected, unit = 1.0, "ratio"
+                words = f"spread {size:.2f} times the baseline's"
             case "new":
                 what = "outside the baseline's range" if cells.is_number else "of values the baseline never had"
                 words, unit = f"{live:.2%} of rows {what}", "points"

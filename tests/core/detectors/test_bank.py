@@ -9,6 +9,7 @@ from streamer.core.detectors.alternatives import alternatives_of
 from streamer.core.detectors.bank import Bank
 from streamer.core.detectors.scores import shares_of
 from streamer.core.layout import Layout
+from streamer.core.settings import Tolerance
 from streamer.core.types import Cause
 from tests.strategies import baseline, category, number
 
@@ -119,3 +120,17 @@ def test_the_order_of_rows_inside_a_pane_does_not_matter(order: list[int]) -> No
     one.step(sum(parts[1:], parts[0]))
     two.step(sum((parts[i] for i in order[1:]), parts[order[0]]))
     assert np.array_equal(one.values, two.values)
+
+
+def test_a_drift_too_small_to_matter_is_no_alarm_however_sure_it_is() -> None:
+    tolerant = alternatives_of(LAYOUT, THRESHOLD, Tolerance(deviations=0.6, points=0.3))
+    strict, lenient = bank(), Bank(tolerant, THRESHOLD)
+    rng, moved = np.random.default_rng(8), tilted(shares(), 1, 0.3)
+    for _ in range(500):
+        counts = pane(rng, moved)
+        strict.step(counts)
+        lenient.step(counts)
+    assert strict.level >= 1.0 > 0.1 > lenient.level
+    for _ in range(500):
+        lenient.step(pane(rng, tilted(shares(), 1, 1.5)))
+    assert [found.feature for found in lenient.guilty(0.1)] == [1]
