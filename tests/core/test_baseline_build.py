@@ -208,7 +208,7 @@ def test_with_times_every_score_has_its_dispersion() -> None:
     assert list(label.dispersion) == ["value", "cells"]
     # The hour explains a third of the variance, and what it explains is no noise.
     assert number.dispersion["value"].ratio[0] == pytest.approx(2 / 3, abs=0.1)
-    assert set(number.scores_by_hour) == {"rank", "spread", "rank spread"}
+    assert set(number.scores_by_hour) == {"value", "rank", "spread", "rank spread"}
     # In deviations of the values: their mean swings by 1, their deviation is the root of 1.5.
     assert number.hour_profile[6] == pytest.approx(1 / math.sqrt(1.5), abs=0.1)
     assert number.hour_profile[18] == pytest.approx(-1 / math.sqrt(1.5), abs=0.1)

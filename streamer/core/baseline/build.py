@@ -181,7 +181,7 @@ def _number(
         several["value"], by_hour = score_dispersion(score, valued, calendar)
         # The score is of values cut at 1 % and 99 %, told in their own deviation.
         size = math.ldexp(deviation, counted.cells.scale) / moments.deviation
-        profile = _told(by_hour * size)
+        profile, hourly["value"] = _told(by_hour * size), _told(by_hour)
         scores = {"spread": spread_of(score)}
         rank = standardised(ranks_of(own[:-2]), own[:-2])
         if rank is not None:

@@ -24,8 +24,8 @@ _LONGEST: Final = 4
 _OVERLAP: Final = 1.3
 # One-against-the-rest of a cell with fewer rows in or out of it is mostly chance.
 _CELL_ROWS: Final = 30
-# A category that varies by this factor more than all do in the mean, as sure as that, or whose share
-# differs so much between hours, is told by itself.
+# A category that varies by this factor more or less than all do in the mean, as sure as that, or whose
+# share differs so much between hours, is told by itself.
 _OTHERWISE: Final = 1.25
 _SURE_DEGREES: Final = 30
 _LEAST_POINTS: Final = 0.05
@@ -163,10 +163,9 @@ def shares_by_time(by_step: NDArray[np.int32], names: Sequence[str], calendar: C
         if dispersion is None:
             continue
         sure = np.array(dispersion.degrees) >= _SURE_DEGREES
-        if (
-            np.ptp(by_hour or (0.0,)) > _LEAST_POINTS
-            or (sure & (np.array(dispersion.ratio) > _OTHERWISE * usual)).any()
-        ):
+        factor = np.maximum(dispersion.ratio, 1.0) / usual
+        otherwise = sure & ((factor > _OTHERWISE) | (factor < 1 / _OTHERWISE))
+        if otherwise.any() or np.ptp(by_hour or (0.0,)) > _LEAST_POINTS:
             found[names[cell]] = Share(dispersion, by_hour)
     return found
 

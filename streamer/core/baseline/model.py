@@ -157,7 +157,8 @@ class FeatureBaseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     hour_profile : tuple of float
         Mean by hour of day (24, in the timeline's zone) less the mean, in deviations, shrunk; or empty.
     scores_by_hour : dict of str to tuple of float
-        The same of the scores ``rank``, ``spread`` and ``rank spread``, where an hour differs.
+        The same of the scores ``value``, ``rank``, ``spread`` and ``rank spread``, in their own
+        deviations: far values, which the scores cut, make the whole deviation larger.
     shares : dict of str to Share
         Categories that vary with time otherwise than all do in the mean.
     missing_by_hour : tuple of float
@@ -198,7 +199,8 @@ class FeatureBaseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def score_by_hour(self, score: str) -> tuple[float, ...]:
         """Mean of a score by hour of day (24), in its own deviations; empty where no hour differs."""
-        return self.hour_profile if score == "value" else self.scores_by_hour.get(score, ())
+        # Baselines of earlier builds have but that of the value, in the deviations of all values.
+        return self.scores_by_hour.get(score, self.hour_profile if score == "value" else ())
 
     def missing_over(self, hours: Sequence[int]) -> float | None:
         """Share of rows without a usable value at some hours; ``None`` where it is not known by hour."""
