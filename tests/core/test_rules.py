@@ -235,6 +235,11 @@ def test_unseen_categories_break_thresholds_on_distances(rule: str) -> None:
     assert only(judged_codes([UNSEEN] * 300 + [0, 1, 2] * 300, on(rule, 0.05))).state is State.BROKEN
 
 
+@pytest.mark.parametrize("rule", ["js", "hellinger", "l_infinity_simple", "l_infinity_robust"])
+def test_unseen_categories_in_place_of_rare_ones_break_thresholds_on_distances(rule: str) -> None:
+    assert only(judged_codes([UNSEEN, 0, 1] * 300, on(rule, 0.05))).state is State.BROKEN
+
+
 @EVERY_DISTANCE
 def test_a_category_that_grew_breaks_the_thresholds_it_has(rule: str) -> None:
     found = judged_codes([0] * 900 + [1, 2] * 100, on(rule, 0.05))

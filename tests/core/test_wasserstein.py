@@ -92,6 +92,22 @@ def test_wasserstein_of_a_wrong_unit_or_a_moved_mean_is_how_far_it_moved(factor:
     assert of(feature, live) == pytest.approx(true, rel=0.01)
 
 
+@pytest.mark.parametrize("factor", [0.5, 0.8, 1.5, 2.0, 5.0])
+def test_wasserstein_of_a_changed_deviation_is_near_that_of_the_rows(factor: float) -> None:
+    rng = np.random.default_rng(4)
+    past, live = rng.normal(size=5000), rng.normal(size=2000) * factor
+    true = area_between(live, past) / float(past.std())
+    assert of(trained_on(past.tolist(), 24), live) == pytest.approx(true, rel=0.2)
+
+
+def test_functions_that_cross_within_a_cell_leave_two_triangles_between_them() -> None:
+    # Ten cells of width 1, 20 rows each in the baseline.
+    rows = [25, 5, 35, 5, 35, 5, 35, 5, 35, 15]
+    live = np.concatenate([i + (np.arange(n) + 0.5) / n for i, n in enumerate(rows) if n])
+    past = (np.arange(10_000) + 0.5) / 1000
+    assert of(number("x"), live) == pytest.approx(area_between(live, past) / 2.886, rel=0.02)
+
+
 def test_wasserstein_of_a_sample_of_the_same_law_is_small() -> None:
     rng = np.random.default_rng(4)
     feature = trained_on(rng.normal(size=5000).tolist(), 24)
