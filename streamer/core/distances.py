@@ -51,8 +51,11 @@ class Distances(NamedTuple):
         Pearson's two-sample statistic per degree of freedom, corrected for the baseline's own
         dispersion: 1 in the mean under no change, and it grows with the rows. ``None`` with fewer
         than two cells in use.
+    deviance : float or None
+        The likelihood ratio statistic instead of Pearson's, else as ``chi_square``; not shown. Two
+        rows of a category that the baseline had once in a million are no matter to it.
     chi_square_degrees : int
-        Its degrees of freedom.
+        Degrees of freedom of both.
     l_infinity_simple, l_infinity_robust : float
         As SageMaker Model Monitor's ``comparison_method`` ``Simple`` and ``Robust`` define them.
     """
@@ -63,6 +66,7 @@ class Distances(NamedTuple):
     wasserstein: float | None
     hellinger: float
     chi_square: float | None
+    deviance: float | None
     chi_square_degrees: int
     l_infinity_simple: float
     l_infinity_robust: float
@@ -96,7 +100,7 @@ def distances_of(
     simple = l_infinity(np.where(compared.is_number, reached, p - q), at)
     folded = compared.folded(cells)
     psi = psi_of(folded, compared.folded_past, compared.folded_at, compared.folded_feature)
-    chi, degrees = chi_of(folded, compared.folded_past, compared.folded_at, compared.folded_feature)
+    chi, deviance, degrees = chi_of(folded, compared.folded_past, compared.folded_at, compared.folded_feature)
     ks = np.maximum.reduceat(np.abs(reached) * compared.has_inner_end, at)
     moved = np.full(len(n), np.nan)
     moved[compared.numbers] = wasserstein_of(compared, reached, cells, n[compared.numbers], sums, extremes)
@@ -109,6 +113,7 @@ def distances_of(
         moved.tolist(),
         _without_noise(hellinger(p, q, at), (used - 1) * noise / 8).tolist(),
         chi.tolist(),
+        deviance.tolist(),
         degrees.tolist(),
         simple.tolist(),
         np.maximum(simple - _ROBUST * np.sqrt(noise), 0.0).tolist(),
@@ -116,10 +121,11 @@ def distances_of(
         strict=True,
     )
     found: list[Distances | None] = []
-    for live, past, psi_, ks_, js, moved_, hellinger_, chi_, degrees_, simple_, robust, f in columns:
+    for live, past, psi_, ks_, js, moved_, hellinger_, chi_, deviance_, degrees_, simple_, robust, f in columns:
         if not live or not past:
             found.append(None)
             continue
+        variance = noise_of(f.dispersion_of("cells"), live, past).variance
         found.append(
             Distances(
                 psi_,
@@ -127,7 +133,8 @@ def distances_of(
                 js,
                 moved_ if math.isfinite(moved_) else None,
                 hellinger_,
-                chi_ / noise_of(f.dispersion_of("cells"), live, past).variance if degrees_ > 0 else None,
+                chi_ / variance if degrees_ > 0 else None,
+                deviance_ / variance if degrees_ > 0 else None,
                 max(degrees_, 0),
                 simple_,
                 robust,
@@ -168,11 +175,11 @@ def psi_of(live: _Ints, past: _Ints, at: _Ints, feature: _Ints) -> _Floats:
     return psi
 
 
-def chi_of(live: _Ints, past: _Ints, at: _Ints, feature: _Ints) -> tuple[_Floats, _Ints]:
-    """Pearson's two-sample statistic per degree of freedom, sample sizes taken out; and the degrees.
+def chi_of(live: _Ints, past: _Ints, at: _Ints, feature: _Ints) -> tuple[_Floats, _Floats, _Ints]:
+    """Pearson's two-sample statistic and the deviance per degree of freedom, sizes taken out; the degrees.
 
-    Times ``1 / (1/n + 1/N)`` it has mean 1 under no change and independent rows. Degrees below 1
-    mean that there is none. Parameters are those of ``psi_of``.
+    Times ``1 / (1/n + 1/N)`` they have mean 1 under no change and independent rows, the deviance up to
+    1.2 with about one row a cell. Degrees below 1 mean that there is none. Parameters are those of ``psi_of``.
 
     References
     ----------
@@ -187,7 +194,16 @@ def chi_of(live: _Ints, past: _Ints, at: _Ints, feature: _Ints) -> tuple[_Floats
     square = np.square(live / n[feature] - past / m[feature])
     # Cells without a row in either add nothing.
     terms = square * (n + m)[feature] / np.maximum(both, 1)
-    return np.add.reduceat(terms, at) / np.maximum(degrees, 1), degrees
+    expected = both * (n / (n + m))[feature], both * (m / (n + m))[feature]
+    surprise = _surprise(live, expected[0]) + _surprise(past, expected[1])
+    deviance: _Floats = 2 * np.add.reduceat(surprise, at) * (1 / n + 1 / m)
+    least = np.maximum(degrees, 1)
+    return np.add.reduceat(terms, at) / least, np.maximum(deviance, 0.0) / least, degrees
+
+
+def _surprise(seen: _Ints, expected: _Floats) -> _Floats:
+    ratio: _Floats = np.divide(seen, expected, out=np.ones(len(seen)), where=seen > 0)
+    return np.log(ratio) * seen
 
 
 def jensen_shannon(p: _Floats, q: _Floats, at: _Ints) -> _Floats:

@@ -134,12 +134,15 @@ def test_chi_is_the_sum_of_squares_over_what_is_expected(table: list[tuple[int, 
     live, past = np.array(table).T
     n, m = live.sum(), past.sum()
     used = (live + past) > 0
-    chi, degrees = chi_of(live, past, ALONE, np.zeros(len(live), np.int64))
+    chi, deviance, degrees = chi_of(live, past, ALONE, np.zeros(len(live), np.int64))
     assert degrees[0] == used.sum() - 1
     if n and m and degrees[0] > 0:
         expected = (live + past)[used] * np.array([[n], [m]]) / (n + m)
         direct = (np.square(np.array([live, past])[:, used] - expected) / expected).sum()
         assert chi[0] / (1 / n + 1 / m) * degrees[0] == pytest.approx(direct)
+        seen = np.array([live, past])[:, used]
+        ratio = 2 * (seen * np.log(np.where(seen > 0, seen / expected, 1.0))).sum()
+        assert deviance[0] / (1 / n + 1 / m) * degrees[0] == pytest.approx(ratio, abs=1e-6)
 
 
 def test_psi_has_mean_zero_when_nothing_changed_whatever_the_size_of_the_window() -> None:

@@ -167,9 +167,9 @@ def test_numbers_and_categories_have_what_is_theirs() -> None:
 
 def test_every_distance_is_told_of_every_feature_that_has_it() -> None:
     x, k = of_feature(0), of_feature(1)
-    told = {name for name in Distances._fields if getattr(x, name) is not None}
-    assert told == set(Distances._fields)
-    assert {name for name in Distances._fields if getattr(k, name) is not None} == told - {"ks", "wasserstein"}
+    shown = set(Distances._fields) - {"deviance"}
+    assert {name for name in shown if getattr(x, name) is not None} == shown
+    assert {name for name in shown if getattr(k, name) is not None} == shown - {"ks", "wasserstein"}
 
 
 def test_of_too_few_rows_only_their_number_is_shown() -> None:

@@ -7,7 +7,7 @@ import pytest
 from streamer.core.baseline.model import Dispersion, FeatureBaseline
 from streamer.core.columns import UNSEEN, Columns
 from streamer.core.layout import Layout
-from streamer.core.profile import profile_of
+from streamer.core.profile import Profile, profile_of
 from streamer.core.rules.distance import DISTANCES
 from streamer.core.rules.history import Expectation
 from streamer.core.rules.judge import Judgement, judge
@@ -233,6 +233,38 @@ def test_a_few_values_far_away_move_the_whole() -> None:
 @pytest.mark.parametrize("rule", ["js", "hellinger", "l_infinity_simple", "l_infinity_robust"])
 def test_unseen_categories_break_thresholds_on_distances(rule: str) -> None:
     assert only(judged_codes([UNSEEN] * 300 + [0, 1, 2] * 300, on(rule, 0.05))).state is State.BROKEN
+
+
+@EVERY_DISTANCE
+def test_chance_in_rare_categories_breaks_no_threshold_however_low(rule: str) -> None:
+    rng = np.random.default_rng(5)
+    law = 1 / np.arange(1, 51) ** 2
+    law /= law.sum()
+    past = np.maximum(np.rint(law * 100_000), 5).astype(int).tolist()
+    values = tuple(str(i) for i in range(50))
+    rare = msgspec.structs.replace(category("k", values), rows=sum(past), counts=tuple(past), other=0)
+    layout = Layout(baseline(rare))
+    states = set()
+    for _ in range(400):
+        profile = Profile.empty(layout)
+        profile.counts[:50] = rng.multinomial(100, law)
+        states.add(judge(FeatureView(KEY, on(rule, 1e-6), 0, END, statistics_of(layout, profile)[0], 0.0)).state)
+    assert State.BROKEN not in states
+
+
+def test_unseen_categories_are_no_wonder_where_the_baseline_has_many_rare_ones() -> None:
+    values = tuple(str(i) for i in range(200))
+    many = msgspec.structs.replace(category("k", values), rows=2_000, counts=(34,) * 50, other=300)
+    few = msgspec.structs.replace(category("k", values[:50]), rows=2_000, counts=(40,) * 50, other=0)
+    found = {}
+    for feature in (many, few):
+        layout = Layout(baseline(feature))
+        profile = Profile.empty(layout)
+        profile.counts[:50] = 17
+        profile.counts[50:52] = 150 - 45, 45
+        view = FeatureView(KEY, on("unseen_share", 0.01), 0, END, statistics_of(layout, profile)[0], 0.0)
+        found[len(feature.feature.values)] = judge(view).state
+    assert found == {200: State.NOT_ENOUGH, 50: State.BROKEN}
 
 
 @pytest.mark.parametrize("rule", ["js", "hellinger", "l_infinity_simple", "l_infinity_robust"])

@@ -62,10 +62,14 @@ def distance(view: FeatureView, rule: str) -> Finding | None:
 
 
 def _of_cells(view: FeatureView, found: Distances, noise: Noise) -> float | None:
-    """Evidence of the chi-square over cells; none with fewer than two in use."""
-    if found.chi_square is None:
+    """Evidence of the chi-square over cells; none with fewer than two in use.
+
+    The deviance must say so, too: a second row of a very rare category is a hundred times its expectation,
+    which is no wonder among many such categories.
+    """
+    if found.chi_square is None or found.deviance is None:
         return None
-    return variance_ratio_z(found.chi_square, found.chi_square_degrees, noise.degrees)
+    return variance_ratio_z(min(found.chi_square, found.deviance), found.chi_square_degrees, noise.degrees)
 
 
 def _of_cells_and_outside(view: FeatureView, found: Distances, noise: Noise) -> float:
