@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 
-from streamer.core.baseline.model import Baseline, Dispersion, FeatureBaseline, Timeline
+from streamer.core.baseline.cells import grid_of
+from streamer.core.baseline.model import QUANTILES, Baseline, Dispersion, FeatureBaseline, Timeline
 from streamer.core.columns import Columns
 from streamer.core.eventtime import as_text
 from streamer.core.schema import Feature, Kind, Side
@@ -32,6 +33,29 @@ def number(name: str, side: Side = Side.INPUT, *, rows: int = 1000, kind: Kind =
         counts=(rows // 10,) * 10,
         unit=2.0**-7,
         center=5.0,
+    )
+
+
+def trained_on(values: list[float], cells: int) -> FeatureBaseline:
+    """A number feature whose baseline is these rows, with cells of about equal rows."""
+    ordered, different = np.sort(values), np.unique(values)
+    edges = different[:-1] if len(different) <= cells else np.unique(np.quantile(ordered, np.arange(1, cells) / cells))
+    edges = edges[(edges >= ordered[0]) & (edges < ordered[-1])]
+    mean, deviation = float(np.mean(values)), float(np.std(values))
+    grid = grid_of(mean, deviation, float(np.abs(ordered).max()))
+    return FeatureBaseline(
+        feature=Feature(name="x", side=Side.INPUT, kind=Kind.NUMERIC),
+        rows=len(values),
+        mean=mean,
+        deviation=deviation,
+        minimum=float(ordered[0]),
+        maximum=float(ordered[-1]),
+        quantiles=tuple(np.quantile(ordered, QUANTILES, method="inverted_cdf").tolist()),
+        distinct=len(different),
+        edges=tuple(edges.tolist()),
+        counts=tuple(np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1).tolist()),
+        unit=grid.unit,
+        center=grid.center,
     )
 
 

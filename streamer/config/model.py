@@ -5,6 +5,7 @@ required on purpose. Rules that span several keys are in ``checks.py``.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -53,6 +54,9 @@ _BudgetOrOff = Annotated[
 _ShareOrOff = Annotated[
     Share | None, BeforeValidator(_off), WithJsonSchema({"anyOf": [{"type": ["string", "number"]}, {"const": False}]})
 ]
+# Thresholds that are off unless they are set.
+_size = partial(Field, default=None, gt=0, le=_MANY, allow_inf_nan=False)
+_share = partial(Field, default=None, gt=0, le=1)
 
 
 class RulesConfig(Table):
@@ -79,23 +83,19 @@ class RulesConfig(Table):
     unreadable_share: Share = Field(default=0.05, gt=0, le=1, description="Share of unreadable records worth an alert")
     silence: bool = Field(default=True, description="Alert when records stop where some are expected")
     silence_windows: int = Field(default=3, ge=1, le=10_000, description="Empty windows before silence is an alert")
-    psi: _NumberOrOff = Field(
-        default=None, gt=0, le=1_000, allow_inf_nan=False, description="Threshold on PSI, its noise taken off"
+    psi: _NumberOrOff = _size(le=1_000, description="Threshold on PSI, its noise taken off")
+    ks: _ShareOrOff = _share(description="Threshold on the Kolmogorov-Smirnov distance")
+    js: _ShareOrOff = _share(description="Threshold on the Jensen-Shannon distance, its noise taken off")
+    wasserstein: _NumberOrOff = _size(description="Threshold on the Wasserstein distance, in baseline deviations")
+    hellinger: _ShareOrOff = _share(description="Threshold on the Hellinger distance, its noise taken off")
+    chi_square: _NumberOrOff = _size(
+        description="Threshold on the chi-square per degree of freedom: 1 by chance; it grows with the rows"
     )
-    ks: _ShareOrOff = Field(default=None, gt=0, le=1, description="Threshold on the Kolmogorov-Smirnov distance")
-    mean_shift: _NumberOrOff = Field(
-        default=None,
-        gt=0,
-        le=_MANY,
-        allow_inf_nan=False,
-        description="Threshold on the mean's shift, in baseline deviations",
-    )
-    unseen_share: _ShareOrOff = Field(
-        default=None, gt=0, le=1, description="Threshold on the share of unseen categories"
-    )
-    outside_share: _ShareOrOff = Field(
-        default=None, gt=0, le=1, description="Threshold on the share of values outside the baseline's range"
-    )
+    l_infinity_simple: _ShareOrOff = _share(description="Threshold on Model Monitor's Simple distance")
+    l_infinity_robust: _ShareOrOff = _share(description="Threshold on Model Monitor's Robust distance")
+    mean_shift: _NumberOrOff = _size(description="Threshold on the mean's shift, in baseline deviations")
+    unseen_share: _ShareOrOff = _share(description="Threshold on the share of unseen categories")
+    outside_share: _ShareOrOff = _share(description="Threshold on the share of values outside the baseline's range")
     minimum_rows: int = Field(default=100, ge=1, le=_MANY, description="Fewer rows in a window are insufficient data")
     significant_deviations: float = Field(
         default=5.0,

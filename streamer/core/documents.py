@@ -77,7 +77,7 @@ def feature_document(
     """
     s = statistics
     of_number, of_category = shown and s.cells.is_number, shown and not s.cells.is_number
-    numbers = s.numbers if shown else None
+    numbers, distances = (s.numbers, s.distances) if shown else (None, None)
     base = s.cells.baseline
     shift = None
     if numbers is not None and base.mean is not None and base.deviation:
@@ -109,14 +109,25 @@ def feature_document(
         if numbers is None
         else {name: rounded(value) for name, value in zip(_QUANTILE_NAMES, numbers.quantiles, strict=True)},
         distinct=None if numbers is None else numbers.distinct,
-        psi=None if not shown or s.psi is None else rounded(s.psi),
-        ks=None if numbers is None else rounded(numbers.ks),
+        psi=None if distances is None else rounded(distances.psi),
+        ks=None if distances is None else _or_none(distances.ks),
+        js=None if distances is None else rounded(distances.js),
+        wasserstein=None if distances is None else _or_none(distances.wasserstein),
+        hellinger=None if distances is None else rounded(distances.hellinger),
+        chi_square=None if distances is None else _or_none(distances.chi_square),
+        chi_square_degrees=None if distances is None else distances.chi_square_degrees,
+        l_infinity_simple=None if distances is None else rounded(distances.l_infinity_simple),
+        l_infinity_robust=None if distances is None else rounded(distances.l_infinity_robust),
         mean_shift=shift,
         evidence=evidence if shown else None,
         resolution=rounded(resolution) if shown and resolution is not None else None,
         cells=tuple(s.counts.tolist()) if shown else (),
         rules={f.rule: f.state for f in findings},
     )
+
+
+def _or_none(value: float | None) -> float | None:
+    return None if value is None else rounded(value)
 
 
 def endpoint_document(

@@ -1,12 +1,14 @@
 """Layout: where each feature's cells stand in a profile's one vector of counts."""
 
 import math
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.baseline.model import Baseline, FeatureBaseline
+from streamer.core.compared import Compared, Piece
 from streamer.core.schema import Side
 
 # A value this many baseline ranges outside the baseline's range is wild (demo.md 1).
@@ -120,6 +122,11 @@ class Layout:
         self.features = [placed[i] for i in range(len(baseline.features))]
         self.units = np.array([f.baseline.unit for f in self._by_number()])
         self.centers = np.array([f.baseline.center for f in self._by_number()])
+
+    @cached_property
+    def compared(self) -> Compared:
+        """The cells that windows are compared over, of all features at once."""
+        return Compared([Piece(f.baseline, f.number, f.start, f.stop) for f in self.features], GRID_LIMIT)
 
     def _place(self, placed: dict[int, FeatureCells], at: int, f: FeatureBaseline, index: int) -> FeatureCells:
         length = len(f.counts) + (6 if f.feature.kind.is_number else 3)

@@ -100,7 +100,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         Share of records that can't be read which is worth an alert.
     silence_windows : int
         Windows without a record, where records were expected, before silence is an alert.
-    psi, ks, mean_shift, unseen_share, outside_share : float or None
+    psi, ks, js, wasserstein, hellinger, chi_square, l_infinity_simple, l_infinity_robust : float or None
+        Thresholds on distances for those who want them; off by default.
+    mean_shift, unseen_share, outside_share : float or None
         Thresholds for those who want them; off by default.
     minimum_rows : int
         Fewer rows than this in a window are "insufficient data".
@@ -125,6 +127,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     silence_windows: int = 3
     psi: float | None = None
     ks: float | None = None
+    js: float | None = None
+    wasserstein: float | None = None
+    hellinger: float | None = None
+    chi_square: float | None = None
+    l_infinity_simple: float | None = None
+    l_infinity_robust: float | None = None
     mean_shift: float | None = None
     unseen_share: float | None = None
     outside_share: float | None = None

@@ -91,7 +91,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         How large in ``unit``.
     unit : str
         ``sd`` (baseline deviations), ``points`` (of share, 0 to 1), ``ratio`` (live over expected),
-        ``rows``, ``windows``, or the distance's own name (``psi``, ``ks``).
+        ``rows``, ``windows``, or the distance's own name (``psi``, ``ks`` …).
     weight : float
         Evidence for ordering features, in deviations of its own noise; larger is more.
     rows : int
@@ -120,7 +120,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeatureDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="feature"):
-    """One feature in one window. Shares are of ``rows``; quantiles come from the cells.
+    """One feature in one window. Shares are of ``rows``; quantiles and distances come from the cells.
+
+    ``js`` and ``hellinger`` are 0 to 1, ``psi``, ``js`` and ``hellinger`` less what chance gives;
+    ``wasserstein`` is in baseline deviations; ``chi_square`` is per degree of freedom, 1 by chance.
 
     ``id`` is deterministic and ``revision`` grows with the window's records: of two documents with
     one id the larger revision is the more complete. ``evidence`` of drift is a part of what raises the
@@ -154,6 +157,13 @@ class FeatureDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind
     distinct: int | None = None
     psi: float | None = None
     ks: float | None = None
+    js: float | None = None
+    wasserstein: float | None = None
+    hellinger: float | None = None
+    chi_square: float | None = None
+    chi_square_degrees: int | None = None
+    l_infinity_simple: float | None = None
+    l_infinity_robust: float | None = None
     mean_shift: float | None = None
     evidence: float | None = None
     resolution: float | None = None

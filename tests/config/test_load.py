@@ -55,6 +55,12 @@ baseline_is_traffic = true
 missing = false
 missing_points = "2 %"
 ks = 0.1
+js = "10 %"
+wasserstein = 0.5
+hellinger = 0.15
+chi_square = 20
+l_infinity_simple = 0.2
+l_infinity_robust = 0.1
 minimum_rows = 30
 
 [endpoint.alerts]
@@ -103,7 +109,18 @@ def test_every_key_reaches_the_settings_of_the_core() -> None:
     assert (settings.max_endpoints, settings.max_tracks) == (10, 5)
     assert first.spans == Spans(pane=3_600, window=86_400, offset=32_400, lateness=120)
     assert first.rules == Rules(
-        missing=False, missing_points=0.02, psi=0.2, ks=0.1, minimum_rows=30, baseline_is_traffic=True
+        missing=False,
+        missing_points=0.02,
+        psi=0.2,
+        ks=0.1,
+        js=0.1,
+        wasserstein=0.5,
+        hellinger=0.15,
+        chi_square=20.0,
+        l_infinity_simple=0.2,
+        l_infinity_robust=0.1,
+        minimum_rows=30,
+        baseline_is_traffic=True,
     )
     assert first.alerts == AlertSpans(hold=86_400, keep_firing=259_200, repeat=0)
     assert (first.time_zone, first.json_path, first.burn_in_rows) == ("America/New_York", "body.rows", 500)

@@ -8,6 +8,7 @@ import pytest
 
 import streamer
 from streamer.core.columns import Columns
+from streamer.core.distances import Distances
 from streamer.core.documents import encode, encode_notification, endpoint_document, feature_document, json_schema
 from streamer.core.errors import Reason
 from streamer.core.layout import Layout
@@ -173,8 +174,15 @@ def test_numbers_and_categories_have_what_is_theirs() -> None:
     assert (x.unseen_share, x.below_share, k.below_share, k.unseen_share) == (None, 0.0, None, 0.0)
     assert x.quantiles is not None
     assert list(x.quantiles) == ["p01", "p05", "p25", "p50", "p75", "p95", "p99"]
-    assert (k.mean, k.quantiles, k.ks) == (None, None, None)
+    assert (k.mean, k.quantiles, k.ks, k.wasserstein) == (None, None, None, None)
     assert k.psi is not None
+
+
+def test_every_distance_is_told_of_every_feature_that_has_it() -> None:
+    x, k = of_feature(0), of_feature(1)
+    shown = set(Distances._fields) - {"deviance"}
+    assert {name for name in shown if getattr(x, name) is not None} == shown
+    assert {name for name in shown if getattr(k, name) is not None} == shown - {"ks", "wasserstein"}
 
 
 def test_of_too_few_rows_only_their_number_is_shown() -> None:

@@ -7,7 +7,8 @@ import pytest
 from streamer.core.baseline.model import Dispersion, FeatureBaseline
 from streamer.core.columns import UNSEEN, Columns
 from streamer.core.layout import Layout
-from streamer.core.profile import profile_of
+from streamer.core.profile import Profile, profile_of
+from streamer.core.rules.distance import DISTANCES
 from streamer.core.rules.history import Expectation
 from streamer.core.rules.judge import Judgement, judge
 from streamer.core.rules.missing import missing, run_of
@@ -50,13 +51,18 @@ def only(judgement: Judgement) -> Finding:
     return finding
 
 
+def on(rule: str, limit: float) -> Rules:
+    return msgspec.structs.replace(Rules(), **{rule: limit})
+
+
 def uniform(n: int, seed: int = 1) -> list[float]:
     found: list[float] = np.random.default_rng(seed).uniform(0, 10, n).tolist()
     return found
 
 
 def test_what_looks_like_the_baseline_is_ok() -> None:
-    every = Rules(psi=0.1, ks=0.1, mean_shift=0.2, outside_share=0.01)
+    every = Rules(mean_shift=0.2, outside_share=0.01, chi_square=3.0)
+    every = msgspec.structs.replace(every, **dict.fromkeys(set(DISTANCES) - {"chi_square"}, 0.1))
     assert judged(uniform(1000), every).state is State.OK
 
 
@@ -144,17 +150,138 @@ def test_what_the_hour_of_day_explains_is_no_shift() -> None:
     assert judged(values, Rules(mean_shift=0.5), shift=2.5 / 2.886).findings == ()
 
 
-@pytest.mark.parametrize("rules", [Rules(psi=0.2), Rules(ks=0.2)], ids=["psi", "ks"])
-def test_a_changed_distribution_breaks_its_threshold(rules: Rules) -> None:
-    found = only(judged([v * 0.5 + 5 for v in uniform(2000)], rules))
-    assert (found.state, found.cause) == (State.BROKEN, Cause.DRIFT)
-    assert "mean" in found.words
+EVERY_DISTANCE = pytest.mark.parametrize("rule", list(DISTANCES))
 
 
-@pytest.mark.parametrize("rules", [Rules(psi=0.2), Rules(ks=0.2)], ids=["psi", "ks"])
-def test_a_changed_distribution_is_not_enough_evidence_where_hours_share_their_weather(rules: Rules) -> None:
+@EVERY_DISTANCE
+def test_a_changed_distribution_breaks_its_threshold(rule: str) -> None:
+    found = only(judged([v * 0.5 + 5 for v in uniform(2000)], on(rule, 0.2)))
+    assert (found.state, found.cause, found.rule) == (State.BROKEN, Cause.DRIFT, rule)
+    assert "(limit 0.2), mean 7.5" in found.words
+
+
+@EVERY_DISTANCE
+def test_a_changed_distribution_is_not_enough_evidence_where_hours_share_their_weather(rule: str) -> None:
     stormy = with_dispersion(number("x", rows=10_000), "cells")
-    assert only(judged([v * 0.5 + 5 for v in uniform(2000)], rules, stormy)).state is State.NOT_ENOUGH
+    found = only(judged([v * 0.5 + 5 for v in uniform(2000)], on(rule, 0.05), stormy))
+    assert found.state is State.NOT_ENOUGH
+
+
+@EVERY_DISTANCE
+@pytest.mark.parametrize("rows", [100, 400])
+def test_chance_in_a_small_window_breaks_no_threshold_however_low(rule: str, rows: int) -> None:
+    rules = on(rule, 1e-6)
+    states = {judged(uniform(rows, seed), rules).state for seed in range(100)}
+    assert State.BROKEN not in states
+
+
+@EVERY_DISTANCE
+def test_hours_that_share_their_weather_break_no_threshold_however_low(rule: str) -> None:
+    """Each window of 400 rows is moved as much as windows of the baseline are."""
+    rng = np.random.default_rng(2)
+    clustered = Dispersion(rows=(400.0, 800.0, 1600.0), ratio=(60.0, 60.0, 60.0), degrees=(60.0, 60.0, 60.0))
+    feature = msgspec.structs.replace(
+        number("x", rows=100_000), dispersion={"cells": clustered, "value": clustered, "spread": clustered}
+    )
+    states = set()
+    for _ in range(50):
+        # Shocks of 0.38 deviations, shared by 400 rows, make 60 times the noise of independent ones.
+        values = np.clip(rng.uniform(0, 10, 400) + rng.normal() * 2.886 * math.sqrt(59 / 400), 0, 10)
+        states.add(judged(values.tolist(), on(rule, 1e-6), feature).state)
+    assert State.BROKEN not in states
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("psi", "PSI {:.2f}"),
+        ("ks", "KS distance {:.2f}"),
+        ("js", "Jensen-Shannon distance {:.2f}"),
+        ("wasserstein", "values moved by {:.2f} baseline deviations"),
+        ("hellinger", "Hellinger distance {:.2f}"),
+        ("chi_square", "chi-square {:.1f} times that of chance"),
+        ("l_infinity_simple", "L-infinity distance {:.2f}"),
+        ("l_infinity_robust", "robust L-infinity distance {:.2f}"),
+    ],
+)
+def test_a_distance_is_told_in_words(rule: str, words: str) -> None:
+    found = only(judged([v * 0.5 + 5 for v in uniform(2000)], on(rule, 0.1)))
+    assert found.words.startswith(f"distribution changed: {words.format(found.size)} (limit 0.1), mean 7.5")
+
+
+@pytest.mark.parametrize("rule", ["js", "hellinger", "l_infinity_simple", "l_infinity_robust"])
+def test_another_constant_breaks_the_thresholds_that_keep_apart_what_is_outside(rule: str) -> None:
+    constant = msgspec.structs.replace(
+        number("x", rows=5000), minimum=3.0, maximum=3.0, mean=3.0, deviation=0.0, edges=(), counts=(5000,), distinct=1
+    )
+    assert only(judged([3.5] * 200, on(rule, 0.5), constant)).state is State.BROKEN
+    assert judged([3.0] * 200, on(rule, 0.01), constant).findings == ()
+
+
+def test_a_distance_that_rests_on_smoothing_alone_says_nothing() -> None:
+    constant = msgspec.structs.replace(number("x", rows=10**6), counts=(10**6, *[0] * 9))
+    assert judged([0.5] * 100, Rules(psi=0.1), constant).findings == ()
+
+
+def test_a_few_values_far_away_move_the_whole() -> None:
+    found = only(judged([50.0] * 40 + uniform(960), Rules(wasserstein=0.5)))
+    assert (found.state, found.unit) == (State.BROKEN, "sd")
+    assert found.size == pytest.approx(0.04 * 45 / 2.886, abs=0.05)
+    assert only(judged([200.0, 200.0, *uniform(298)], Rules(wasserstein=0.1, wild=False))).state is State.NOT_ENOUGH
+
+
+@pytest.mark.parametrize("rule", ["js", "hellinger", "l_infinity_simple", "l_infinity_robust"])
+def test_unseen_categories_break_thresholds_on_distances(rule: str) -> None:
+    assert only(judged_codes([UNSEEN] * 300 + [0, 1, 2] * 300, on(rule, 0.05))).state is State.BROKEN
+
+
+@EVERY_DISTANCE
+def test_chance_in_rare_categories_breaks_no_threshold_however_low(rule: str) -> None:
+    rng = np.random.default_rng(5)
+    law = 1 / np.arange(1, 51) ** 2
+    law /= law.sum()
+    past = np.maximum(np.rint(law * 100_000), 5).astype(int).tolist()
+    values = tuple(str(i) for i in range(50))
+    rare = msgspec.structs.replace(category("k", values), rows=sum(past), counts=tuple(past), other=0)
+    layout = Layout(baseline(rare))
+    states = set()
+    for _ in range(400):
+        profile = Profile.empty(layout)
+        profile.counts[:50] = rng.multinomial(100, law)
+        states.add(judge(FeatureView(KEY, on(rule, 1e-6), 0, END, statistics_of(layout, profile)[0], 0.0)).state)
+    assert State.BROKEN not in states
+
+
+def test_unseen_categories_are_no_wonder_where_the_baseline_has_many_rare_ones() -> None:
+    values = tuple(str(i) for i in range(200))
+    many = msgspec.structs.replace(category("k", values), rows=2_000, counts=(34,) * 50, other=300)
+    few = msgspec.structs.replace(category("k", values[:50]), rows=2_000, counts=(40,) * 50, other=0)
+    found = {}
+    for feature in (many, few):
+        layout = Layout(baseline(feature))
+        profile = Profile.empty(layout)
+        profile.counts[:50] = 17
+        profile.counts[50:52] = 150 - 45, 45
+        view = FeatureView(KEY, on("unseen_share", 0.01), 0, END, statistics_of(layout, profile)[0], 0.0)
+        found[len(feature.feature.values)] = judge(view).state
+    assert found == {200: State.NOT_ENOUGH, 50: State.BROKEN}
+
+
+@pytest.mark.parametrize("rule", ["js", "hellinger", "l_infinity_simple", "l_infinity_robust"])
+def test_unseen_categories_in_place_of_rare_ones_break_thresholds_on_distances(rule: str) -> None:
+    assert only(judged_codes([UNSEEN, 0, 1] * 300, on(rule, 0.05))).state is State.BROKEN
+
+
+@EVERY_DISTANCE
+def test_a_category_that_grew_breaks_the_thresholds_it_has(rule: str) -> None:
+    found = judged_codes([0] * 900 + [1, 2] * 100, on(rule, 0.05))
+    assert found.state is (State.OK if rule in ("ks", "wasserstein") else State.BROKEN)
+
+
+@EVERY_DISTANCE
+def test_a_distance_of_too_few_rows_is_insufficient_data(rule: str) -> None:
+    found = judged([9.5] * 99, on(rule, 0.01))
+    assert (found.state, found.findings) == (State.INSUFFICIENT, ())
 
 
 def test_values_outside_the_range_break_their_threshold() -> None:

@@ -10,7 +10,7 @@ from streamer.core.columns import MISSING, UNSEEN, Columns, no_columns
 from streamer.core.layout import Layout
 from streamer.core.profile import profile_of
 from streamer.core.schema import Kind, Side
-from streamer.core.statistics import FeatureStatistics, chi_of, psi_of, statistics_of
+from streamer.core.statistics import FeatureStatistics, statistics_of
 from tests.strategies import baseline, category, number
 
 
@@ -75,38 +75,24 @@ def test_values_at_the_end_of_the_floats_break_nothing() -> None:
 
 def test_without_a_value_there_is_nothing_to_compare() -> None:
     s = of_numbers([math.nan, math.nan])
-    assert (s.psi, s.chi, s.numbers, s.share(s.missing)) == (None, None, None, 1.0)
+    assert (s.distances, s.numbers, s.share(s.missing)) == (None, None, 1.0)
 
 
 def test_without_a_row_every_share_is_nothing() -> None:
     layout = Layout(baseline(number("x")))
     s = statistics_of(layout, profile_of(layout, {Side.INPUT: no_columns(1, 0)}))[0]
-    assert (s.rows, s.share(s.missing), s.psi) == (0, 0.0, None)
+    assert (s.rows, s.share(s.missing), s.distances) == (0, 0.0, None)
 
 
-def test_psi_has_mean_zero_when_nothing_changed_whatever_the_size_of_the_window() -> None:
-    rng = np.random.default_rng(7)
-    for n in (50, 300, 3000):
-        found = [psi_of(rng.multinomial(n, [0.05] * 20), rng.multinomial(5000, [0.05] * 20)) for _ in range(400)]
-        spread = math.sqrt(2 * 19) * (1 / n + 1 / 5000)
-        assert abs(np.mean(found)) < spread / 3
+def test_what_is_outside_falls_to_the_end_cells() -> None:
+    s = of_numbers([-1.0, 0.5, 5.5, 11.0, 500.0, math.nan])
+    assert s.live.tolist() == [2, 0, 0, 0, 0, 1, 0, 0, 0, 2]
+    assert s.past.tolist() == [100] * 10
 
 
-def test_chi_over_its_degrees_has_mean_one_when_nothing_changed() -> None:
-    rng = np.random.default_rng(8)
-    found = []
-    for _ in range(400):
-        chi = chi_of(rng.multinomial(300, [0.1] * 10), rng.multinomial(5000, [0.1] * 10))
-        assert chi is not None
-        found.append(chi / (1 / 300 + 1 / 5000))
-    assert np.mean(found) == pytest.approx(1.0, abs=0.1)
-
-
-def test_one_cell_in_use_has_no_chi() -> None:
-    assert chi_of(np.array([5, 0]), np.array([9, 0])) is None
-
-
-def test_ks_is_the_largest_difference_of_the_distribution_functions() -> None:
-    numbers = of_numbers([9.5] * 10).numbers
-    assert numbers is not None
-    assert numbers.ks == pytest.approx(0.9)
+def test_every_feature_has_its_own_cells_whatever_stands_beside_it() -> None:
+    layout = Layout(baseline(category("k", "abcd"), number("score", Side.OUTPUT), number("x"), number("y")))
+    inputs = Columns(np.array([[1.0, 9.5], [5.5, 5.5]]), None, np.array([[0, UNSEEN]], np.int32), np.arange(2))
+    outputs = Columns(np.array([[2.5, 2.5]]), None, np.empty((0, 2), np.int32), np.arange(2))
+    found = statistics_of(layout, profile_of(layout, {Side.INPUT: inputs, Side.OUTPUT: outputs}))
+    assert [np.flatnonzero(s.live).tolist() for s in found] == [[0, 3], [2], [0, 9], [5]]

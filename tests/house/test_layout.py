@@ -32,6 +32,7 @@ NAMES_THAT_SAY_NOTHING = {"utils", "helpers", "common", "manager", "handler", "m
 CORE_LIBRARIES = {"msgspec", "numpy", "orjson", "pybase64", "xxhash"}
 CORE_STANDARD = {
     "__future__",
+    "bisect",
     "collections",
     "csv",
     "dataclasses",

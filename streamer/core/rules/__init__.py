@@ -2,7 +2,7 @@
 
 ::
 
-    feature   missing · wild · distance (psi, ks) · shift (mean_shift) · shares (unseen, outside)
+    feature   missing · wild · distance (psi, ks … l_infinity) · shift (mean_shift) · shares (unseen, outside)
     variant   volume · silence, on ``history``: the same weekday and hour of the past weeks
     endpoint  unreadable
 

@@ -1,9 +1,10 @@
 """Ask every rule that is switched on about one feature."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
-from streamer.core.rules.distance import ks, psi
+from streamer.core.rules.distance import DISTANCES, distance
 from streamer.core.rules.missing import missing
 from streamer.core.rules.shares import outside_share, unseen_share
 from streamer.core.rules.shift import mean_shift
@@ -16,8 +17,7 @@ _Rule = Callable[[FeatureView], Finding | None]
 # Rules on shares and distances say nothing of a handful of rows; a wild value needs no company.
 _NEED_ROWS: tuple[tuple[str, Cause, _Rule], ...] = (
     ("missing", Cause.MISSING, missing),
-    ("psi", Cause.DRIFT, psi),
-    ("ks", Cause.DRIFT, ks),
+    *((name, Cause.DRIFT, partial(distance, rule=name)) for name in DISTANCES),
     ("mean_shift", Cause.DRIFT, mean_shift),
     ("unseen_share", Cause.DRIFT, unseen_share),
     ("outside_share", Cause.DRIFT, outside_share),

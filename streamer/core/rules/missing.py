@@ -3,7 +3,8 @@
 from typing import Final
 
 from streamer.core.evidence import SHARE_DEGREES, shares_z, student_z
-from streamer.core.rules.view import FeatureView, Run, noise_of, percent, state_of
+from streamer.core.noise import noise_of
+from streamer.core.rules.view import FeatureView, Run, percent, state_of
 from streamer.core.types import Cause, Finding, State
 
 # A run is unheard of when it is longer than all of the baseline's missing time, this many times.

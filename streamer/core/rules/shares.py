@@ -1,11 +1,12 @@
 """Thresholds on the shares of unseen categories and of values outside the baseline's range."""
 
 from streamer.core.evidence import SHARE_DEGREES, shares_z, student_z
-from streamer.core.rules.view import FeatureView, noise_of, percent, state_of
+from streamer.core.noise import noise_of
+from streamer.core.rules.view import FeatureView, percent, state_of
 from streamer.core.types import Cause, Finding, State
 
 # What a baseline has not seen may still belong to it: the mass of the unseen is about the number
-# of singletons over its rows (Good and Turing); so many rows are allowed for.
+# of singletons over its rows (Good and Turing); so many rows at least are allowed for.
 _ALLOWED_FOR = 3.0
 
 
@@ -26,16 +27,42 @@ def outside_share(view: FeatureView) -> Finding | None:
     return _judged(view, "outside_share", view.rules.outside_share, s.below + s.above, "value", words)
 
 
+def surplus_z(view: FeatureView, count: int, score: str) -> float:
+    """Normal deviations by which rows that have what no row of the baseline had are too many.
+
+    Parameters
+    ----------
+    view : FeatureView
+        Its feature and window.
+    count : int
+        Rows that have it.
+    score : str
+        Whose dispersion they come in clumps by.
+    """
+    s = view.statistics
+    if not count:
+        return 0.0
+    noise = noise_of(s.cells.baseline.dispersion_of(score), s.rows, max(s.cells.baseline.rows, 1))
+    allowed = min(max(_ALLOWED_FOR, _singletons(view)), noise.past_rows / 2)
+    z = shares_z(s.share(count) * noise.live_rows, noise.live_rows, allowed, noise.past_rows)
+    return student_z(z, max(noise.degrees, SHARE_DEGREES))
+
+
+def _singletons(view: FeatureView) -> float:
+    """About how many categories the baseline had once: as if rows of the rare ones fell off geometrically."""
+    f = view.statistics.cells.baseline
+    if view.statistics.cells.is_number or not f.other:
+        return 0.0
+    rare = len(f.feature.values) - len(f.counts)
+    return rare * rare / max(f.other, rare)
+
+
 def _judged(view: FeatureView, rule: str, limit: float | None, count: int, score: str, what: str) -> Finding | None:
     s = view.statistics
     if limit is None or not count:
         return None
     share = s.share(count)
-    noise = noise_of(s.cells.baseline.dispersion_of(score), s.rows, max(s.cells.baseline.rows, 1))
-    allowed = min(_ALLOWED_FOR, noise.past_rows / 2)
-    z = student_z(
-        shares_z(share * noise.live_rows, noise.live_rows, allowed, noise.past_rows), max(noise.degrees, SHARE_DEGREES)
-    )
+    z = surplus_z(view, count, score)
     state = state_of(large=share >= limit, significant=z >= view.rules.significant_deviations)
     if state in (State.OK, State.SMALL):
         return None

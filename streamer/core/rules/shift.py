@@ -3,7 +3,8 @@
 import math
 
 from streamer.core.evidence import student_z
-from streamer.core.rules.view import FeatureView, noise_of, state_of
+from streamer.core.noise import noise_of
+from streamer.core.rules.view import FeatureView, state_of
 from streamer.core.types import Cause, Finding, State
 
 

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from streamer.core.baseline.model import Dispersion
 from streamer.core.settings import Rules
 from streamer.core.statistics import FeatureStatistics
 from streamer.core.types import Cause, Finding, Key, State
@@ -100,38 +99,6 @@ def state_of(*, large: bool, significant: bool) -> State:
     if large:
         return State.BROKEN if significant else State.NOT_ENOUGH
     return State.SMALL if significant else State.OK
-
-
-class Noise(NamedTuple):
-    """How far two means or shares differ by chance, in one number.
-
-    Attributes
-    ----------
-    live_rows, past_rows : float
-        How many independent rows the window's and the baseline's are worth.
-    degrees : float
-        Degrees of freedom of what is known about that.
-    """
-
-    live_rows: float
-    past_rows: float
-    degrees: float
-
-    @property
-    def variance(self) -> float:
-        """Variance of the difference of two means of deviation 1."""
-        return 1 / self.live_rows + 1 / self.past_rows
-
-
-def noise_of(dispersion: Dispersion, live: int, past: int) -> Noise:
-    """Noise between a window of ``live`` and a baseline of ``past`` rows, both at least 1.
-
-    Rows of one hour share its weather, so a block is worth fewer independent rows than it has:
-    as many as its length had in the baseline itself.
-    """
-    ratio, degrees = dispersion.at(live)
-    whole, _ = dispersion.at(past)
-    return Noise(live / ratio, past / whole, degrees)
 
 
 def percent(share: float) -> str:
