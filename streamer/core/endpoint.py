@@ -152,6 +152,9 @@ class Endpoint:
             if d.track.watch is not None and d.statistics:
                 judged.add(Cause.DRIFT)
                 mine += d.track.watch.findings(d.track.key, end_at - self._window, end_at)
+            if d.track.roster is not None:
+                said, could = d.track.roster.close(d.track.key, end_at - self._window, end_at)
+                mine, judged = mine + said, judged | could
             _settle(d, own, [*(f for f in findings if f.key.variant in ("", d.track.key.variant)), *mine])
             findings += mine
         actions: list[Action] = []

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.core.detectors.kinds import STREAMED
+from streamer.core.detectors.kinds import KINDS, STREAMED
 from streamer.core.detectors.named import Named
 from tests.laws.subjects import SUBJECTS, TOLERANCES, Subject, stream
 
@@ -28,7 +28,7 @@ def alarms(subject: Subject, values: list[float]) -> int:
 
 def shifted(name: str, seed: int, numbers: int) -> list[float]:
     tolerance = TOLERANCES[name]
-    return list(map(float, stream(seed, numbers, tolerance.deviation, 0.5)))
+    return list(map(float, stream(seed, numbers, tolerance.deviation, tolerance.shift)))
 
 
 def usual(name: str, seed: int, numbers: int) -> list[float]:
@@ -36,7 +36,7 @@ def usual(name: str, seed: int, numbers: int) -> list[float]:
 
 
 def test_every_detector_is_under_the_laws_and_has_its_tolerance() -> None:
-    assert set(STREAMED) < set(SUBJECTS)
+    assert set(KINDS) < set(SUBJECTS)
     assert set(TOLERANCES) == set(SUBJECTS)
 
 

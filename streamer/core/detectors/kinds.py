@@ -67,8 +67,6 @@ class Kind(NamedTuple):
 
 _MANY: Final = 1_000_000
 _SEED: Final = Parameter(1, 0, 2**32 - 1)
-# The most rows of a pane that are kept as they are, where a detector asks for them.
-SAMPLE_ROWS: Final = 64
 
 KINDS: Final[dict[str, Kind]] = {
     "adwin": Kind(
