@@ -59,6 +59,8 @@ class Anomalies:
 
     Attributes
     ----------
+    settings, features
+        As given.
     cause : Cause
         Drift.
     """
@@ -73,7 +75,7 @@ class Anomalies:
     ) -> None:
         self.settings = settings
         self.cause = Cause.DRIFT
-        self._side, self._columns, self._features = side, columns, features
+        self._side, self._columns, self.features = side, columns, features
         self._significant = significant
         values = KINDS[settings.kind].complete(settings.parameters)
         self._window, self._wanted = int(values["window_size"]), int(values["calibration_rows"])
@@ -96,7 +98,7 @@ class Anomalies:
     def placed(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values as 0 to 1, by the baseline's ranks; shape (features, rows), both."""
         places = np.empty(numbers.shape)
-        for row, (values, (cuts, ranks), f) in enumerate(zip(numbers, self._ranks, self._features, strict=True)):
+        for row, (values, (cuts, ranks), f) in enumerate(zip(numbers, self._ranks, self.features, strict=True)):
             place = np.interp(values, cuts, ranks)
             place[values < (f.minimum or 0.0)] = _BELOW
             place[values > (f.maximum or 0.0)] = _ABOVE
@@ -110,7 +112,7 @@ class Anomalies:
             self._rows = np.append(self._rows, places[:, :PER_PANE], axis=1)
             if self._rows.shape[1] >= self._window:
                 self._masses = masses_of(self._forest, self._rows[:, : self._window])
-                self._rows = np.empty((len(self._features), 0))
+                self._rows = np.empty((len(self.features), 0))
             return 0
         if self._limit is None:
             found = scores_of(self._forest, self._masses, places[:, :PER_PANE], self._window)
@@ -163,7 +165,7 @@ class Anomalies:
         How odd rows cluster is in no baseline: they are taken to share their hour's weather as much
         as the values of all features do in the mean.
         """
-        dispersions = [f.dispersion_of("value") for f in self._features]
+        dispersions = [f.dispersion_of("value") for f in self.features]
         live = float(np.mean([d.at(rows)[0] for d in dispersions]))
         past = float(np.mean([d.at(self._wanted)[0] for d in dispersions]))
         degrees = min(d.at(rows)[1] for d in dispersions)
@@ -192,7 +194,7 @@ class Anomalies:
         """
         try:
             learned = msgspec.msgpack.decode(state.detector, type=_Learned)
-            rows = np.frombuffer(learned.rows).reshape(len(self._features), -1).copy()
+            rows = np.frombuffer(learned.rows).reshape(len(self.features), -1).copy()
             masses = np.frombuffer(learned.masses, np.int32).astype(np.int64)
             masses = masses.reshape(len(self._forest.feature), -1) if len(masses) else masses
         except (msgspec.MsgspecError, ValueError) as error:

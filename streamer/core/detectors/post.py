@@ -74,12 +74,19 @@ class Post:
         The feature; ``misfit`` found nothing against it.
     column : int
         Of the feature in its side's sample, where values are watched.
+
+    Attributes
+    ----------
+    settings, cells
+        As given.
+    cause : Cause
+        What its findings are called.
     """
 
     def __init__(self, settings: DetectorSettings, cells: FeatureCells, column: int) -> None:
         self.settings = settings
         self.cause = Cause.MISSING if settings.watches == "missing" else Cause.DRIFT
-        self._cells = cells
+        self.cells = cells
         self._column = column
         self._detector = Named(settings.kind, settings.parameters)
         self._bounded = settings.kind in BOUNDED and settings.watches != "missing"
@@ -116,7 +123,7 @@ class Post:
         return fired
 
     def _seen(self, counts: NDArray[np.int64], sums: NDArray[np.int64], samples: Samples, hour: int) -> Seen:
-        cells, f = self._cells, self._cells.baseline
+        cells, f = self.cells, self.cells.baseline
         if self.settings.watches == "values":
             sample = samples.get(f.feature.side)
             values = np.empty(0) if sample is None else sample.numbers[self._column]
@@ -135,11 +142,12 @@ class Post:
             return Seen([], 0.0, 0)
         # A sum of grid units is exact, so a mean is the same however the pane came together.
         mean = f.center + f.unit * (int(sums[0, cells.number]) / valued)
-        value = float(self._standard(np.array([mean]), hour)[0])
+        value = (mean - (f.mean or 0.0)) / (f.deviation or 1.0) - f.profile_over((hour,))
+        value = min(max(value, -_MOST), _MOST)
         return Seen([value], value * valued, valued)
 
     def _standard(self, values: NDArray[np.float64], hour: int) -> NDArray[np.float64]:
-        f = self._cells.baseline
+        f = self.cells.baseline
         with np.errstate(over="ignore"):  # too far off for a number is cut
             off = (values - (f.mean or 0.0)) / (f.deviation or 1.0) - f.profile_over((hour,))
         cut: NDArray[np.float64] = np.clip(off, -_MOST, _MOST)
@@ -147,7 +155,7 @@ class Post:
 
     @property
     def _usual(self) -> float:
-        f = self._cells.baseline
+        f = self.cells.baseline
         return (f.missing + f.mistyped) / f.rows if f.rows else 0.0
 
     def close(self, key: Key, start_at: int, end_at: int) -> tuple[Finding | None, Cause | None]:
@@ -165,7 +173,7 @@ class Post:
     def _finding(
         self, key: Key, start_at: int, end_at: int, live: float, before: tuple[float, float], rows: int
     ) -> Finding:
-        f = self._cells.baseline
+        f = self.cells.baseline
         earlier = before[0] / before[1] if before[1] else None
         if self.settings.watches == "missing":
             expected, unit = self._usual, "points"

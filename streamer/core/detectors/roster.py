@@ -46,6 +46,8 @@ class Roster:
 
     Attributes
     ----------
+    posts : list of Post or Anomalies
+        The detectors, in the order of the configuration.
     sampling : Sampling
         What of a pane's rows they want to see as it is.
     restarted : tuple of str
@@ -60,7 +62,7 @@ class Roster:
         timeline = layout.baseline.timeline
         self._zone = ZoneInfo(timeline.time_zone if timeline is not None else "UTC")
         significant = settings.rules.significant_deviations
-        self._posts = [_post(d, several, self.sampling, significant) for d, several in watched]
+        self.posts = [_post(d, several, self.sampling, significant) for d, several in watched]
         self._of_river = any(d.kind in STREAMED for d, _ in watched)
 
     def take(self, pane_at: int, counts: NDArray[np.int64], sums: NDArray[np.int64], samples: Samples | None) -> None:
@@ -74,22 +76,22 @@ class Roster:
             As ``Post.take`` has them.
         """
         hour = as_datetime(pane_at + self._pane // 2).astimezone(self._zone).hour
-        for post in self._posts:
+        for post in self.posts:
             post.take(counts, sums, samples or {}, hour)
 
     def close(self, key: Key, start_at: int, end_at: int) -> tuple[list[Finding], set[Cause]]:
         """What there is to say of a window that ends, and the causes there were rows to judge."""
-        said = [post.close(key, start_at, end_at) for post in self._posts]
+        said = [post.close(key, start_at, end_at) for post in self.posts]
         return [f for f, _ in said if f is not None], {cause for _, cause in said if cause is not None}
 
     def to_state(self) -> RosterState:
         """Everything needed to go on as if never stopped."""
-        return RosterState(version() if self._of_river else "", [post.to_state() for post in self._posts])
+        return RosterState(version() if self._of_river else "", [post.to_state() for post in self.posts])
 
     def restore(self, state: RosterState) -> None:
         """Go on from a state; ``restarted`` says who can't."""
         kept = {post.settings.name: post for post in state.posts}
-        for post in self._posts:
+        for post in self.posts:
             before = kept.get(post.settings.name)
             why = None if before is None else self._hindrance(post, before, state.river)
             if why is not None:
