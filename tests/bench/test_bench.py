@@ -148,7 +148,7 @@ def test_the_command_prints_one_json_object(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit) as caught:
         main(["bench", "--json", "--records", "1000", "--hostile", "0", "--endpoints", "0"])
     assert caught.value.code == 0
-    assert sorted(json.loads(capsys.readouterr().out)) == ["cost", "fetch"]
+    assert sorted(json.loads(capsys.readouterr().out)) == ["cost", "detectors", "fetch"]
 
 
 def test_hostile_records_meet_every_reason_there_is_to_refuse_one() -> None:
