@@ -16,6 +16,7 @@ from tests.strategies import START, capture
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+TOML = re.findall(r"^```toml\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 # Runs itself: the first is this very run, the second takes as long as the demo's own test.
 MAKE = ["make demo", "make test"]
 
@@ -86,5 +87,9 @@ def test_every_guarantee_is_linked_to_a_test_that_exists() -> None:
 
 
 def test_the_first_configuration_of_the_service_is_valid() -> None:
-    (text,) = re.findall(r"^```toml\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-    assert parse(text, {}, "README.md").source.kinesis.stream == "inference-captures"
+    assert parse(TOML[0], {}, "README.md").source.kinesis.stream == "inference-captures"
+
+
+def test_the_named_detectors_of_the_readme_are_valid() -> None:
+    (endpoint,) = parse(TOML[1], {}, "README.md").engine_settings().endpoints
+    assert [d.kind for d in endpoint.detectors] == ["adwin", "half_space_trees"]

@@ -1,12 +1,15 @@
 """Baselines the configuration names, read from their files."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from streamer.config.model import Config
 from streamer.config.places import KeyPath
 from streamer.core.baseline.model import Baseline, decode
+from streamer.core.detectors.roster import misfit
 from streamer.core.errors import BaselineError, ConfigError
+from streamer.core.layout import Layout
 
 BASELINE_FILE: Final = "baseline.json"
 # 2,000 features with everything in them take about 20 MB.
@@ -40,9 +43,26 @@ def baselines_of(config: Config) -> dict[tuple[str, str], Baseline]:
             problems.append(f"{config.place_of(key)}: {error}")
         else:
             found[name, of] = read[path]
+    problems += [f"{config.place_of(key)}: {text}" for key, text in unfit_detectors(config, found)]
     if problems:
         raise ConfigError("\n".join(problems))
     return found
+
+
+def unfit_detectors(config: Config, baselines: Mapping[tuple[str, str], Baseline]) -> Iterator[tuple[KeyPath, str]]:
+    """Detectors that fit none of the baselines their endpoint was given, by key, and why.
+
+    Where an endpoint has none, what is learned is not known yet; a version's own may lack a feature
+    that others have.
+    """
+    for i, endpoint in enumerate(config.endpoints):
+        if not endpoint.detectors or (endpoint.name, "") not in baselines:
+            continue
+        layouts = [Layout(baseline) for (name, _), baseline in baselines.items() if name == endpoint.name]
+        for j, detector in enumerate(endpoint.detectors):
+            whys = [misfit(detector.settings(), layout) for layout in layouts]
+            if None not in whys:
+                yield ("endpoint", i, "detector", j, "feature"), str(whys[0])
 
 
 def read_baseline(path: Path) -> Baseline:

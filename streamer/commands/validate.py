@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from streamer.config.model import Config, EndpointConfig
     from streamer.core.baseline.model import Baseline
+    from streamer.core.detectors.rehearsal import Rehearsal
 
 # Fewer days don't show how weekdays and weeks differ: four of each weekday do.
 _ENOUGH_DAYS = 28
@@ -28,10 +29,13 @@ class Word(NamedTuple):
         What it is.
     warnings : list of str
         What makes alarms likelier, or less sure.
+    detectors : dict of str to str
+        What is known of its named detectors' false alarms, by name.
     """
 
     text: str
     warnings: list[str]
+    detectors: dict[str, str]
 
 
 def validate(
@@ -61,13 +65,17 @@ def validate(
     if as_json:
         found = {
             "valid": True,
-            "endpoints": {who: {"baseline": word.text, "warnings": word.warnings} for who, word in words.items()},
+            "endpoints": {
+                who: {"baseline": word.text, "warnings": word.warnings, "detectors": word.detectors}
+                for who, word in words.items()
+            },
             "warnings": warnings,
             "configuration": config.model_dump(mode="json", by_alias=True),
         }
         said = json.dumps(found, indent=2, ensure_ascii=False)
     else:
         lines = [f"# {who}: {word.text}" for who, word in words.items()]
+        lines += [f"# {who}: {name}: {said}" for who, word in words.items() for name, said in word.detectors.items()]
         lines += [f"# warning: {text}" for text in warnings]
         count = f"{len(config.endpoints)} endpoint{'s' * (len(config.endpoints) != 1)}"
         lines.append(f"# {path} is valid: {count}, {len(warnings)} warning{'s' * (len(warnings) != 1)}")
@@ -82,13 +90,45 @@ def words_of(config: "Config", baselines: "Mapping[tuple[str, str], Baseline]") 
     """What is to be said of every endpoint, and of every version with a baseline of its own."""
     words: dict[str, Word] = {}
     for endpoint in config.endpoints:
-        word = _word(endpoint, baselines.get((endpoint.name, "")))
-        words[endpoint.name] = Word(word.text, word.warnings + _span_warnings(endpoint))
+        given = baselines.get((endpoint.name, ""))
+        word = _word(endpoint, given)
+        detectors = _detectors(endpoint, given)
+        words[endpoint.name] = Word(word.text, word.warnings + _span_warnings(endpoint), detectors)
         for version in endpoint.versions:
             own = baselines.get((endpoint.name, version.id))
             if own is not None:
-                words[f"{endpoint.name}, version {version.id}"] = _word(endpoint, own)
+                word = _word(endpoint, own)._replace(detectors=_detectors(endpoint, own))
+                words[f"{endpoint.name}, version {version.id}"] = word
     return words
+
+
+def _detectors(endpoint: "EndpointConfig", baseline: "Baseline | None") -> dict[str, str]:
+    """How often each named detector fires where nothing changes, tried on the baseline: 1 to 5 s each."""
+    if not endpoint.detectors:
+        return {}
+    from streamer.core.detectors.rehearsal import rehearse
+    from streamer.core.detectors.roster import misfit
+    from streamer.core.layout import Layout
+    from streamer.core.settings import RetrainingSettings
+
+    said: dict[str, str] = {}
+    settings = endpoint.endpoint_settings(RetrainingSettings())
+    layout = Layout(baseline) if baseline is not None else None
+    for detector in settings.detectors:
+        if layout is None:
+            said[detector.name] = "its false alarms are not known before a baseline is learned"
+            continue
+        found = rehearse(settings, detector, layout)
+        said[detector.name] = f"watches nothing here: {misfit(detector, layout)}" if found is None else _alarms(found)
+    return said
+
+
+def _alarms(found: "Rehearsal") -> str:
+    rate = f"about {found.monthly:.2g} false alarms a month ({found.alarms} windows with one"
+    if not found.alarms:
+        rate = f"fewer than {found.at_most:.2g} false alarms a month (none"
+    how = "hours vary as the baseline's do" if found.clustered else "records are taken as independent"
+    return f"{rate} in {found.panes:,} panes of {found.rows:.3g} rows drawn from the baseline; {how})"
 
 
 def _span_warnings(endpoint: "EndpointConfig") -> list[str]:
@@ -105,14 +145,14 @@ def _span_warnings(endpoint: "EndpointConfig") -> list[str]:
 def _word(endpoint: "EndpointConfig", baseline: "Baseline | None") -> Word:
     if baseline is None:
         warnings = ["baseline_is_traffic is set, but there is no baseline"] if endpoint.baseline_is_traffic else []
-        return Word(f"learned from the first {endpoint.burn_in_rows:,} rows", warnings)
+        return Word(f"learned from the first {endpoint.burn_in_rows:,} rows", warnings, {})
     text = f"baseline {baseline.id}, {baseline.rows:,} rows, {len(baseline.features)} features"
     timeline = baseline.timeline
     if timeline is None:
         warnings = ["no time column, so records are taken as independent: alarms are likelier"]
         if endpoint.baseline_is_traffic:
             warnings.append("baseline_is_traffic is set, but without a time column the traffic is unknown")
-        return Word(f"{text}, records are taken as independent", warnings)
+        return Word(f"{text}, records are taken as independent", warnings, {})
     from streamer.core.eventtime import as_text
 
     days = (timeline.end_at - timeline.start_at) / 86_400_000
@@ -122,4 +162,4 @@ def _word(endpoint: "EndpointConfig", baseline: "Baseline | None") -> Word:
         warnings.append("its time column spans too little, so records are taken as independent: alarms are likelier")
     elif days < _ENOUGH_DAYS:
         warnings.append("fewer than 28 days: how weekdays and weeks differ is hardly known")
-    return Word(text, warnings)
+    return Word(text, warnings, {})

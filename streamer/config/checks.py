@@ -6,6 +6,7 @@ Each returns problems, so that all of them are told at once.
 from collections.abc import Collection, Iterable, Iterator
 from zoneinfo import ZoneInfo, available_timezones
 
+from streamer.config.detectors import problems_of_detectors
 from streamer.config.durations import duration_text
 from streamer.config.keys import closest
 from streamer.config.model import Config, EndpointConfig, WatchConfig
@@ -135,6 +136,7 @@ def _endpoints(config: Config) -> Iterator[Problem]:
         if "time_zone" in own:
             yield from _time_zone(endpoint, path)
         yield from _versions(endpoint, path)
+        yield from problems_of_detectors(endpoint.detectors, path)
 
 
 def _versions(endpoint: EndpointConfig, path: KeyPath) -> Iterator[Problem]:

@@ -9,8 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
+import msgspec
 from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema
 
+from streamer.config.detectors import DetectorConfig
 from streamer.config.forms import Budget, Duration, Instant, Share, Size
 from streamer.config.parts import (
     AlertSinksConfig,
@@ -214,6 +216,9 @@ class EndpointConfig(WatchConfig):
         alias="version",
         description="Model versions by the time they took over; one a record names itself wins",
     )
+    detectors: Annotated[tuple[DetectorConfig, ...], Field(strict=False)] = Field(
+        default=(), alias="detector", description="Named detectors; none unless written"
+    )
 
     def under(self, defaults: WatchConfig) -> "EndpointConfig":
         """The same endpoint with the settings of some defaults where it says nothing else."""
@@ -226,7 +231,8 @@ class EndpointConfig(WatchConfig):
     def endpoint_settings(self, retraining: RetrainingSettings) -> EndpointSettings:
         """As the core takes them."""
         versions = tuple(VersionSettings(id=v.id, from_at=v.from_at) for v in self.versions)
-        return self.settings(self.name, retraining, versions)
+        settings = self.settings(self.name, retraining, versions)
+        return msgspec.structs.replace(settings, detectors=tuple(d.settings() for d in self.detectors))
 
 
 class LimitsConfig(Table):

@@ -67,6 +67,9 @@ def problems_in(error: ValidationError, table: Table, document: object) -> list[
 
 def as_written(problem: Problem, document: object) -> Problem:
     """The same problem, saying so where a duration it may be about was written as a bare number."""
+    if "detector" in problem.path:
+        # None of its keys is a duration.
+        return problem
     around = _value_at(document, problem.path[:-1], None)
     keys = _SPANS if problem.path[-1] in _SPANS else (problem.path[-1],)
     written = around if isinstance(around, dict) else {}

@@ -18,4 +18,5 @@ class Judge(StrEnum):
     """Who found something: an incident is over when each that had a part in it finds nothing more."""
 
     RULES = "rules"
-    DETECTORS = "detectors"
+    EVIDENCE = "evidence"
+    DETECTORS = "named detectors"

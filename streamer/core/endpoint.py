@@ -143,8 +143,13 @@ class Endpoint:
             judged |= {(cause, Judge.RULES) for j in own for cause in j.judged}
             mine = [f for j in own for f in j.findings]
             if d.statistics:
-                judged |= {(cause, Judge.DETECTORS) for cause in Cause}
+                judged |= {(cause, Judge.EVIDENCE) for cause in Cause}
                 mine += [f for f in accused if f.key == d.track.key]
+            could = set(Cause) if d.statistics else set()
+            if d.track.roster is not None:
+                said, could = d.track.roster.close(d.track.key, end_at - self._window, end_at)
+                mine += said
+            judged |= {(cause, Judge.DETECTORS) for cause in could}
             _settle(d, own, [*(f for f in findings if f.key.variant in ("", d.track.key.variant)), *mine])
             findings += mine
         actions: list[Action] = alarms
@@ -344,7 +349,7 @@ def _settle(due: Due, own: list[Judgement], findings: list[Finding]) -> None:
     findings = [*findings, *(f for f in counts.findings if (f.rule, f.cause, f.feature) not in said)]
     counts.findings = tuple(findings)
     counts.evidence = due.track.watch.evidence() if due.track.watch is not None else ()
-    accused = {f.feature for f in findings if f.judge is Judge.DETECTORS and f.key == due.track.key}
+    accused = {f.feature for f in findings if f.judge is not Judge.RULES and f.key == due.track.key}
     states_of = {
         f"{s.side}/{s.name}": State.BROKEN if s.name in accused else j.state
         for s, j in zip(due.statistics, own, strict=True)

@@ -172,7 +172,7 @@ class Engine:
         spans = endpoint.settings.spans
         sequenced = sequence(captures, watermark_at, spans, batch.shard, track.duplicates)
         if track.layout is not None:
-            folded = fold(captures, sequenced, track.layout, track.readers)
+            folded = fold(captures, sequenced, track.layout, track.readers, track.sampling)
         else:
             folded = fold_raw(captures, sequenced, endpoint.settings.json_path, self.settings.limits)
         track.add(folded.parts)

@@ -18,6 +18,7 @@ from streamer.core.errors import InvalidRecord, Reason
 from streamer.core.layout import Layout
 from streamer.core.panes import Part, parts_of
 from streamer.core.rawrows import NAMELESS, Cell, RawRow, cells_of, packed
+from streamer.core.sample import Samples, Sampling, samples_of
 from streamer.core.schema import Side
 from streamer.core.settings import Limits, Spans
 
@@ -100,7 +101,13 @@ def sequence(
     return Sequenced(pane_at, late & ~gone, gone, duplicate)
 
 
-def fold(captures: Captures, sequenced: Sequenced, layout: Layout, readers: dict[Side, SideReader]) -> Folded:
+def fold(
+    captures: Captures,
+    sequenced: Sequenced,
+    layout: Layout,
+    readers: dict[Side, SideReader],
+    sampling: Sampling | None = None,
+) -> Folded:
     """Summarise the captures of a key that has a baseline.
 
     Parameters
@@ -111,6 +118,8 @@ def fold(captures: Captures, sequenced: Sequenced, layout: Layout, readers: dict
         The baseline's cells.
     readers : dict of Side to SideReader
         Readers of the sides the baseline has features of.
+    sampling : Sampling, optional
+        What to keep of some rows as they are.
     """
     kept = sequenced.kept
     sides: dict[Side, Columns] = {}
@@ -124,7 +133,7 @@ def fold(captures: Captures, sequenced: Sequenced, layout: Layout, readers: dict
         failures[side] = [Failure(int(index[f.record]), f.reason) for f in failed]
         present[n, index] = True
     accepted, refusals = _verdicts(captures, kept, present, failures)
-    parts = parts_of(layout, sides, sequenced.pane_at, sequenced.late, accepted)
+    parts = parts_of(layout, sides, sequenced.pane_at, sequenced.late, accepted, sampling, captures.identity)
     return Folded(parts, refusals, accepted)
 
 
@@ -223,3 +232,9 @@ def columns_of(raw: list[RawRow], readers: dict[Side, SideReader]) -> dict[Side,
         rows = [(i, [dict[str, object](cells_of(data))]) for i, data in enumerate(packed_rows) if data]
         sides[side] = reader.from_rows(rows)
     return sides
+
+
+def samples_of_raw(sampling: Sampling, sides: dict[Side, Columns], raw: list[RawRow]) -> Samples:
+    """Samples of kept rows: those that ``fold`` would have made of them."""
+    identity = np.array([row.identity for row in raw], np.uint64)
+    return samples_of(sampling, sides, identity, np.array([row.row for row in raw], np.int64))

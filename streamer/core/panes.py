@@ -14,6 +14,7 @@ from streamer.core.columns import Columns
 from streamer.core.layout import Layout
 from streamer.core.profile import Profile, profile_of
 from streamer.core.rawrows import RAW_ROWS, RawRow, smallest
+from streamer.core.sample import Samples, Sampling, merged, samples_of
 from streamer.core.schema import Side
 
 
@@ -32,6 +33,8 @@ class Part(NamedTuple):
         ``None`` while the key has no baseline.
     raw : list of RawRow
         The rows themselves, while the key has no baseline.
+    samples : Samples or None
+        Some rows as they came, where a detector asks for them.
     """
 
     pane_at: int
@@ -41,6 +44,7 @@ class Part(NamedTuple):
     rows_out: int
     profile: Profile | None
     raw: list[RawRow]
+    samples: Samples | None = None
 
 
 class Pane:
@@ -52,7 +56,7 @@ class Pane:
         Start, milliseconds since the epoch.
     """
 
-    __slots__ = ("profile", "raw", "records", "rows_in", "rows_out", "start_at")
+    __slots__ = ("profile", "raw", "records", "rows_in", "rows_out", "samples", "start_at")
 
     def __init__(self, start_at: int) -> None:
         self.start_at = start_at
@@ -61,6 +65,7 @@ class Pane:
         self.rows_out = 0
         self.profile: Profile | None = None
         self.raw: list[RawRow] = []
+        self.samples: Samples | None = None
 
     def add(self, part: Part) -> None:
         """Merge a part, exactly."""
@@ -74,6 +79,8 @@ class Pane:
                 self.profile.add(part.profile)
         if part.raw:
             self.raw = smallest(self.raw, part.raw, RAW_ROWS)
+        if part.samples:
+            self.samples = merged(self.samples, part.samples)
 
 
 def parts_of(
@@ -82,6 +89,8 @@ def parts_of(
     pane_at: NDArray[np.int64],
     late: NDArray[np.bool_],
     accepted: NDArray[np.bool_],
+    sampling: Sampling | None = None,
+    identity: NDArray[np.uint64] | None = None,
 ) -> list[Part]:
     """Split columns by pane and summarise each piece.
 
@@ -97,6 +106,10 @@ def parts_of(
         Whether it was late.
     accepted : ndarray, shape (records,), bool
         Whether it counts as a record.
+    sampling : Sampling, optional
+        What to keep of some rows as they are, late ones never.
+    identity : ndarray, shape (records,), uint64, optional
+        Hash of each record's identity: chooses them.
 
     Returns
     -------
@@ -123,6 +136,9 @@ def parts_of(
                 rows_out=rows.get(Side.OUTPUT, 0),
                 profile=profile,
                 raw=[],
+                samples=samples_of(sampling, mine, identity)
+                if sampling and identity is not None and not value % 2
+                else None,
             )
         )
     return parts

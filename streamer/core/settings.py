@@ -192,6 +192,31 @@ class VersionSettings(msgspec.Struct, frozen=True, kw_only=True):
     from_at: int
 
 
+class DetectorSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """A named detector an operator chose; ``detectors/kinds.py`` says which there are and what they take.
+
+    Attributes
+    ----------
+    name : str
+        What its findings are called; no two of one endpoint have the same.
+    kind : str
+        A name in ``kinds.KINDS``.
+    feature : str
+        What it watches; empty for one that watches whole records.
+    watches : str
+        ``mean`` of a pane's usable values, ``missing`` share of its rows, ``values`` of its sample,
+        or ``rows`` of it.
+    parameters : dict of str to number, bool or str
+        Those written; the others have their defaults.
+    """
+
+    name: str
+    kind: str
+    feature: str = ""
+    watches: str
+    parameters: dict[str, bool | int | float | str] = {}
+
+
 class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How one endpoint is watched.
 
@@ -214,6 +239,8 @@ class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
         Where the endpoint's users live: hours of day and days of week are told in it.
     versions : tuple of VersionSettings
         Model versions by the time they took over, ascending; a version a record names itself wins.
+    detectors : tuple of DetectorSettings
+        Named detectors, in the order they were written.
     """
 
     name: str
@@ -227,6 +254,7 @@ class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
     json_path: str = ""
     time_zone: str = "UTC"
     versions: tuple[VersionSettings, ...] = ()
+    detectors: tuple[DetectorSettings, ...] = ()
 
     @property
     def false_alarms_apart(self) -> tuple[float, float] | None:

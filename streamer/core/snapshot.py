@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from streamer.core.alerts import AlertBook, AlertBookState
 from streamer.core.baseline.model import Baseline
 from streamer.core.blob import pack, unpack
+from streamer.core.detectors.roster import RosterState
 from streamer.core.detectors.watch import WatchState
 from streamer.core.endpoint import Endpoint
 from streamer.core.errors import StateError
@@ -26,6 +27,8 @@ from streamer.core.rawrows import RawRow
 from streamer.core.retraining import RetrainingState
 from streamer.core.rules.history import VolumeHistory, VolumeState
 from streamer.core.rules.view import Run
+from streamer.core.sample import Sample, Samples
+from streamer.core.schema import Side
 from streamer.core.settings import EndpointSettings, Limits, Spans
 from streamer.core.totals import Totals
 from streamer.core.tracks import AddedVersion, Generation
@@ -46,6 +49,7 @@ class _Pane(msgspec.Struct, frozen=True):
     rows_out: int
     profiled: bool
     raw: list[RawRow]
+    sampled: list[Side] = []
 
 
 class _Window(msgspec.Struct, frozen=True):
@@ -71,6 +75,7 @@ class _Track(msgspec.Struct, frozen=True):
     begins_at: int = 0
     ends_at: int = END
     watch: WatchState | None = None
+    roster: RosterState | None = None
 
 
 class _Endpoint(msgspec.Struct, frozen=True):
@@ -136,7 +141,12 @@ def _freeze_track(i: int, track: Generation, arrays: Arrays) -> _Track:
         pane = track.panes[start]
         if pane.profile is not None:
             _freeze_profile(f"{i}/pane/{start}", pane.profile, arrays)
-        panes.append(_Pane(start, pane.records, pane.rows_in, pane.rows_out, pane.profile is not None, pane.raw))
+        samples = pane.samples or {}
+        for side, sample in samples.items():
+            arrays[f"{i}/sample/{start}/{side}/keys"], arrays[f"{i}/sample/{start}/{side}/numbers"] = sample
+        panes.append(
+            _Pane(start, pane.records, pane.rows_in, pane.rows_out, pane.profile is not None, pane.raw, list(samples))
+        )
     windows = []
     for start in sorted(track.windows):
         window = track.windows[start]
@@ -167,6 +177,7 @@ def _freeze_track(i: int, track: Generation, arrays: Arrays) -> _Track:
         begins_at=track.begins_at,
         ends_at=track.ends_at,
         watch=watch,
+        roster=None if track.roster is None else track.roster.to_state(),
     )
 
 
@@ -225,6 +236,8 @@ def thaw_endpoint(
         endpoint.restarted = ("its panes or windows have another length: everything is summarised anew",)
         return endpoint
     endpoint.runs = {} if endpoint.restarted else dict(body.runs)
+    for track in endpoint.tracks.values():
+        endpoint.restarted += track.roster.restarted if track.roster is not None else ()
     endpoint.traffic.invalid = dict(body.invalid)
     endpoint.traffic.reasons = {start: dict(reasons) for start, reasons in body.reasons.items()}
     endpoint.closed_at = body.closed_at
@@ -266,6 +279,7 @@ def _thaw_track(
         pane.raw = list(kept.raw) if baseline is None else []
         if kept.profiled and fits:
             pane.profile = _thaw_profile(f"{i}/pane/{kept.start_at}", arrays, track.layout)
+            pane.samples = _thaw_samples(f"{i}/sample/{kept.start_at}", kept.sampled, arrays, track)
     for held in state.windows:
         start = held.counts.start_at
         window = track.windows[start] = Window(held.counts)
@@ -280,6 +294,8 @@ def _thaw_track(
         track.since_at = start_of(latest, spans.window, spans.offset) + spans.window * 1000
     if fits and state.watch is not None and track.watch is not None:
         track.watch.restore(state.watch, _array(arrays, f"{i}/evidence").astype(np.float64))
+    if fits and state.roster is not None and track.roster is not None:
+        track.roster.restore(state.roster)
     seen = {shard_pane: _array(arrays, f"{i}/seen/{n}") for n, shard_pane in enumerate(state.seen)}
     track.duplicates.restore(cast(dict[tuple[str, int], NDArray[np.uint64]], seen))
     return track
@@ -291,6 +307,17 @@ def _thaw_profile(name: str, arrays: Arrays, layout: Layout | None) -> Profile:
     if expected is None or any(fields[f].shape != getattr(expected, f).shape for f in fields):
         raise StateError("a profile in the state does not fit its baseline")
     return Profile(**fields)  # type: ignore[arg-type]
+
+
+def _thaw_samples(name: str, sides: list[Side], arrays: Arrays, track: Generation) -> Samples | None:
+    """A pane's samples; none where other columns are asked for now."""
+    samples: Samples = {}
+    for side in sides:
+        keys = _array(arrays, f"{name}/{side}/keys").astype(np.uint64)
+        numbers = _array(arrays, f"{name}/{side}/numbers").astype(np.float64)
+        if numbers.shape == (len(track.sampling.get(side, ())), len(keys)):
+            samples[side] = Sample(keys, numbers)
+    return samples or None
 
 
 def _array(arrays: Arrays, name: str) -> NDArray[np.generic]:

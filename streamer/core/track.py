@@ -4,14 +4,16 @@ from collections.abc import Iterable
 
 from streamer.core.baseline.model import Baseline
 from streamer.core.decode.sides import SideReader
+from streamer.core.detectors.roster import Roster
 from streamer.core.detectors.watch import Watch
 from streamer.core.duplicates import Duplicates
 from streamer.core.eventtime import start_of
-from streamer.core.fold import columns_of
+from streamer.core.fold import columns_of, samples_of_raw
 from streamer.core.layout import Layout
 from streamer.core.panes import Pane, Part
 from streamer.core.profile import profile_of
 from streamer.core.rawrows import RawRow
+from streamer.core.sample import Sampling, merged
 from streamer.core.schema import Side
 from streamer.core.settings import EndpointSettings, Limits
 from streamer.core.types import Finding, Key
@@ -38,6 +40,8 @@ class Track:
         Cells; ``None`` while learning.
     watch : Watch or None
         Detection of drift; ``None`` while learning and where it is not asked for.
+    roster : Roster or None
+        The named detectors; ``None`` while learning and where there are none.
     readers : dict of Side to SideReader
         Readers of the sides the baseline has features of.
     panes, windows : dict of int to Pane, Window
@@ -67,6 +71,7 @@ class Track:
         self.baseline: Baseline | None = None
         self.layout: Layout | None = None
         self.watch: Watch | None = None
+        self.roster: Roster | None = None
         self.readers: dict[Side, SideReader] = {}
         self._pane = settings.spans.pane * 1000
         self._window = settings.spans.window * 1000
@@ -82,11 +87,17 @@ class Track:
             if apart is not None
             else None
         )
+        self.roster = Roster(self.settings, self.layout) if self.settings.detectors else None
         self.readers = {
             side: SideReader(baseline.schema, side, self.settings.json_path, self.limits, learned=baseline.learned)
             for side in Side
             if baseline.schema.of(side)
         }
+
+    @property
+    def sampling(self) -> Sampling:
+        """What is kept of some rows of a pane as they are."""
+        return {} if self.roster is None else self.roster.sampling
 
     def window_of(self, pane_at: int) -> Window:
         """The window a pane belongs to, made if there was none."""
@@ -130,6 +141,8 @@ class Track:
             window.add_pane(pane)
             if watched and self.watch is not None and pane.profile is not None and start >= self.since_at:
                 self.watch.take(start, pane.profile.counts)
+            if self.roster is not None and pane.profile is not None and start >= self.since_at:
+                self.roster.take(start, pane.profile.counts, pane.profile.sums, pane.samples)
             self.active_at = window_at
             missing = self.settings.burn_in_rows - len(self.learned)
             if self.layout is None and missing > 0:
@@ -175,7 +188,9 @@ class Track:
         if self.layout is None:
             return
         for pane in self.panes.values():
-            profile = profile_of(self.layout, columns_of(pane.raw, self.readers))
+            sides = columns_of(pane.raw, self.readers)
+            profile = profile_of(self.layout, sides)
+            pane.samples = merged(samples_of_raw(self.sampling, sides, pane.raw), pane.samples)
             if pane.profile is not None:
                 profile.add(pane.profile)
             pane.profile, pane.raw = profile, []

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from streamer.core.baseline.model import Baseline
 from streamer.core.decode.names import Names
+from streamer.core.detectors.kinds import STREAMED
+from streamer.core.detectors.named import prepare
 from streamer.core.settings import EndpointSettings, EngineSettings
 
 # The variant SageMaker makes when nobody names one.
@@ -27,6 +29,9 @@ class Watched:
         self._baselines: dict[str, dict[str, Baseline]] = {}
         for (endpoint, version), baseline in baselines.items():
             self._baselines.setdefault(endpoint, {})[version] = baseline
+        # Now, at the start, and not when the first record of such an endpoint waits.
+        if any(d.kind in STREAMED for e in settings.endpoints for d in e.detectors):
+            prepare()
 
     @property
     def default_names(self) -> Names:

@@ -29,7 +29,7 @@ def title_of(endpoint: str, cause: Cause, contributions: Sequence[Contribution])
         case Cause.MISSING | Cause.WILD | Cause.DRIFT:
             others = len({c.feature for c in contributions}) - 1
             more = f" and {others} more" if others else ""
-            what = f"{cause.value} in {first.feature}{more}"
+            what = f"{cause.value} in {first.feature or 'whole rows'}{more}"
     return f"{endpoint}: {what}"
 
 

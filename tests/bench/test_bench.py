@@ -6,7 +6,7 @@ import json
 import pytest
 
 from streamer.__main__ import main
-from streamer.bench import alone, callbacks, cost, fetch, hostile, latency, memory, service, steady
+from streamer.bench import alone, callbacks, cost, detectors, fetch, hostile, latency, memory, service, steady
 from streamer.bench.meter import Meter
 from streamer.bench.records import START_AT
 from streamer.bench.topic import Topic
@@ -22,6 +22,12 @@ from streamer.core.types import Batch, Key, ShardId
 def test_the_cost_of_a_record_is_measured_against_a_floor() -> None:
     found = cost.measure(1_000)
     assert found.ratio_to_floor == found.whole / found.floor > 0
+
+
+def test_named_detectors_are_measured_by_kind_and_a_pane_s_sample_by_record() -> None:
+    found = detectors.measure(20)
+    assert min(found.adwin, found.kswin, found.half_space_trees) > 0
+    assert found.sampled > 0
 
 
 def test_open_endpoints_are_weighed() -> None:
@@ -142,7 +148,7 @@ def test_the_command_prints_one_json_object(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit) as caught:
         main(["bench", "--json", "--records", "1000", "--hostile", "0", "--endpoints", "0"])
     assert caught.value.code == 0
-    assert sorted(json.loads(capsys.readouterr().out)) == ["cost", "fetch"]
+    assert sorted(json.loads(capsys.readouterr().out)) == ["cost", "detectors", "fetch"]
 
 
 def test_hostile_records_meet_every_reason_there_is_to_refuse_one() -> None:

@@ -167,3 +167,46 @@ def test_machines_get_the_mistakes_as_a_list(tmp_path: Path, capsys: pytest.Capt
     code, out, _ = run(capsys, "validate", configured(tmp_path, "pane = 0\n"), "--json")
     assert code == 78
     assert len(json.loads(out)["problems"]) == 1
+
+
+DETECTORS = """
+[[endpoint.detector]]
+kind = "page_hinkley"
+feature = "x"
+min_instances = 2
+threshold = 0.01
+
+[[endpoint.detector]]
+kind = "hddm_a"
+feature = "k"
+"""
+
+
+def test_every_named_detector_is_told_with_its_false_alarms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = configured(tmp_path, DETECTORS)
+    code, out, _ = run(capsys, "validate", path)
+    assert code == 0
+    eager, calm = (next(line for line in out.splitlines() if f"{kind}:" in line) for kind in ("page_hinkley", "hddm_a"))
+    assert eager.startswith("# churn: page_hinkley:x: about ")
+    assert "drawn from the baseline; records are taken as independent" in eager
+    assert "fewer than" in calm
+    found = json.loads(run(capsys, "validate", path, "--json")[1])
+    assert sorted(found["endpoints"]["churn"]["detectors"]) == ["hddm_a:k", "page_hinkley:x"]
+
+
+def test_a_detector_that_fits_no_baseline_of_its_endpoint_exits_78(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = configured(tmp_path, '[[endpoint.detector]]\nkind = "adwin"\nfeature = "z"\n')
+    code, _, err = run(capsys, "validate", path)
+    assert code == 78
+    assert "s.toml:6: endpoint[0].detector[0].feature: the baseline has no such feature" in err
+
+
+def test_of_an_endpoint_without_a_baseline_nothing_is_claimed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(f'[[endpoint]]\nname = "churn"\n{DETECTORS}')
+    _, out, _ = run(capsys, "validate", str(path))
+    assert out.count("its false alarms are not known before a baseline is learned") == 2

@@ -300,9 +300,7 @@ def test_who_found_nothing_himself_does_not_end_what_another_found() -> None:
     book = AlertBook("e", SPANS)
     step(book, 1, [finding(1, "x", Cause.DRIFT)])
     for minute in range(2, 20):
-        actions = book.advance(
-            START + minute * MINUTE, [], [(Cause.DRIFT, Judge.DETECTORS)], assumes_independence=False
-        )
+        actions = book.advance(START + minute * MINUTE, [], [(Cause.DRIFT, Judge.EVIDENCE)], assumes_independence=False)
         assert told(actions) in ([], ["repeat"])
     assert told(book.advance(START + 20 * MINUTE, [], [(Cause.DRIFT, Judge.RULES)], assumes_independence=False)) == [
         "resolved"
@@ -311,7 +309,7 @@ def test_who_found_nothing_himself_does_not_end_what_another_found() -> None:
 
 def test_what_rules_and_detectors_both_found_is_over_when_both_find_nothing_more() -> None:
     book = AlertBook("e", SPANS)
-    step(book, 1, [finding(1, "x"), finding(1, "y", judge=Judge.DETECTORS)])
+    step(book, 1, [finding(1, "x"), finding(1, "y", judge=Judge.EVIDENCE)])
     quiet = START + 10 * MINUTE
     assert book.advance(quiet, [], [(Cause.MISSING, Judge.RULES)], assumes_independence=False) == []
     both = [(Cause.MISSING, judge) for judge in Judge]

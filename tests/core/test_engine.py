@@ -13,7 +13,7 @@ from streamer.core.documents import encode
 from streamer.core.engine import Engine
 from streamer.core.errors import Reason
 from streamer.core.schema import Side
-from streamer.core.settings import EndpointSettings, EngineSettings, Rules, Spans, VersionSettings
+from streamer.core.settings import DetectorSettings, EndpointSettings, EngineSettings, Rules, Spans, VersionSettings
 from streamer.core.types import (
     Action,
     Batch,
@@ -30,8 +30,36 @@ from tests.strategies import NOW, START, baseline, batch, capture, category, num
 
 SPANS = Spans(pane=10, window=60, offset=0, lateness=30)
 RULES = Rules(minimum_rows=2, psi=0.2, mean_shift=0.5)
-KNOWN = EndpointSettings(name="known", spans=SPANS, rules=RULES, false_alarm_seconds=2_592_000)
-LEARNED = EndpointSettings(name="learned", spans=SPANS, rules=RULES, burn_in_rows=6, false_alarm_seconds=2_592_000)
+TREES = DetectorSettings(
+    name="trees",
+    kind="half_space_trees",
+    watches="rows",
+    parameters={"window_size": 4, "calibration_rows": 3, "n_trees": 3, "height": 2, "quantile": 0.5, "least_rise": 0.1},
+)
+
+
+def detector(kind: str, feature: str, watches: str, **parameters: bool | float | str) -> DetectorSettings:
+    return DetectorSettings(name=kind, kind=kind, feature=feature, watches=watches, parameters=parameters)
+
+
+# All that are soon ready, so that there is a state to be lost.
+DETECTORS = (
+    detector("adwin", "x", "values", grace_period=1, clock=1, delta=0.9, min_window_length=1),
+    detector("kswin", "y", "values", window_size=6, stat_size=3, alpha=0.3),
+    detector("page_hinkley", "x", "mean", min_instances=2, threshold=0.2),
+    detector("hddm_a", "y", "missing", drift_confidence=0.9),
+    detector("hddm_w", "score", "mean", drift_confidence=0.9, lambda_val=0.5, two_sided_test=True),
+    TREES,
+)
+KNOWN = EndpointSettings(name="known", spans=SPANS, rules=RULES, false_alarm_seconds=2_592_000, detectors=DETECTORS)
+LEARNED = EndpointSettings(
+    name="learned",
+    spans=SPANS,
+    rules=RULES,
+    burn_in_rows=6,
+    false_alarm_seconds=2_592_000,
+    detectors=(detector("page_hinkley", "_c0", "values", min_instances=2, threshold=1.0), TREES),
+)
 SETTINGS = EngineSettings(endpoints=(KNOWN, LEARNED), unknown=LEARNED, out_of_orderness_seconds=5)
 BASELINES = {("known", ""): baseline()}
 

@@ -29,7 +29,7 @@ TOP_LEVEL = {
 LINES = 400
 NAMES_THAT_SAY_NOTHING = {"utils", "helpers", "common", "manager", "handler", "misc", "base"}
 # What the core may import, besides itself: libraries that compute, and parts of the standard library that only compute.
-CORE_LIBRARIES = {"msgspec", "numpy", "orjson", "pybase64", "xxhash"}
+CORE_LIBRARIES = {"msgspec", "numpy", "orjson", "pybase64", "river", "xxhash"}
 CORE_STANDARD = {
     "__future__",
     "bisect",

@@ -4,14 +4,41 @@ from functools import cache
 
 import pytest
 
-from streamer.core.settings import AlertSpans, EndpointSettings, EngineSettings, RetrainingSettings, Rules, Spans
+from streamer.core.settings import (
+    AlertSpans,
+    DetectorSettings,
+    EndpointSettings,
+    EngineSettings,
+    RetrainingSettings,
+    Rules,
+    Spans,
+)
 from streamer.core.types import ShardId
 from streamer.testing.live import Begin, Empty, End, Step, Take
 from tests.sim.world import World
 from tests.strategies import START, baseline, batch, capture
 
+DETECTORS = (
+    DetectorSettings(
+        name="ph",
+        kind="page_hinkley",
+        feature="x",
+        watches="values",
+        parameters={"min_instances": 5, "threshold": 2.0},
+    ),
+    DetectorSettings(
+        name="kswin", kind="kswin", feature="y", watches="mean", parameters={"window_size": 12, "stat_size": 4}
+    ),
+    DetectorSettings(
+        name="trees",
+        kind="half_space_trees",
+        watches="rows",
+        parameters={"window_size": 10, "calibration_rows": 20, "n_trees": 4, "height": 3, "quantile": 0.8},
+    ),
+)
 KNOWN = EndpointSettings(
     name="known",
+    detectors=DETECTORS,
     spans=Spans(pane=10, window=60, lateness=30),
     rules=Rules(minimum_rows=5, psi=0.5),
     false_alarm_seconds=2_592_000,
@@ -19,7 +46,12 @@ KNOWN = EndpointSettings(
     retraining=RetrainingSettings(after=120, cool_down=600),
 )
 LEARNED = EndpointSettings(
-    name="learned", spans=KNOWN.spans, rules=KNOWN.rules, burn_in_rows=20, false_alarm_seconds=2_592_000
+    name="learned",
+    spans=KNOWN.spans,
+    rules=KNOWN.rules,
+    burn_in_rows=20,
+    false_alarm_seconds=2_592_000,
+    detectors=DETECTORS[2:],
 )
 SETTINGS = EngineSettings(endpoints=(KNOWN, LEARNED), out_of_orderness_seconds=5)
 A, B, C = ShardId("a"), ShardId("b"), ShardId("c")

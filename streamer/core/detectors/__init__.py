@@ -9,4 +9,10 @@
               bank ── one step a pane ──> evidence per feature; an alarm when its sum passes the threshold
                 │
               watch ── the bank of one key, its panes in order, and what it says when a window ends
+
+Named detectors, where an operator chose some::
+
+    panes, their sample ──> roster ──> post ──> named: one of river's, on one feature
+                              │
+                              └──────> anomalies ──> forest: half-space trees, on whole rows
 """

@@ -141,7 +141,7 @@ class Watch:
             weight=chance_z(math.log(self._threshold * max(guilty.evidence, 1e-300))),
             rows=guilty.rows,
             words=words + began,
-            judge=Judge.DETECTORS,
+            judge=Judge.EVIDENCE,
         )
 
     def _at(self, step: float) -> int:
