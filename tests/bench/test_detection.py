@@ -6,13 +6,13 @@ import pytest
 from streamer.core.baseline.build import BuildOptions, Chunk, build
 from streamer.core.baseline.timeline import HOUR
 from streamer.core.schema import Kind, Side
-from tests.bench.detection.clustered import FINE, Drifting, alerts, delays, upper_mean
+from tests.bench.detection.clustered import Drifting, alerts, delays, upper_mean
 from tests.bench.detection.laws import DRIFTS, MISSING, OPEN_DRIFTS, laws
 from tests.bench.detection.measures import delays as independent_delays
 from tests.bench.detection.measures import months, upper_limit
 from tests.bench.detection.sources import STEP, STILL, independent, shapes
 from tests.bench.detection.timed import START_AT, Timed, timed
-from tests.bench.detection.traffic import Family, Traffic, traffic
+from tests.bench.detection.traffic import Family, Traffic, fine, traffic
 
 
 def test_laws_are_distributions_and_so_is_what_they_drift_to() -> None:
@@ -118,7 +118,7 @@ def test_a_drift_of_a_feature_with_days_and_of_one_without_is_found_in_one_endpo
         {},
         1,
         7,
-        [Drifting("mean +0.25 sd", False, FINE, 60, 2), Drifting("mean +1 sd", True, 1, 48, 2)],
+        [Drifting("mean +0.25 sd", False, fine(Family.HOUR), 60, 2), Drifting("mean +1 sd", True, 1, 48, 2)],
     )
     assert (beside.found, beside.named) == (1.0, 1.0)
     assert beside.median < 2_000

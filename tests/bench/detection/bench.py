@@ -6,17 +6,17 @@ from typing import Final
 
 import msgspec
 
-from tests.bench.detection.clustered import FINE, Alerts, Drifting, Found, Series, alerts, delays
+from tests.bench.detection.clustered import Alerts, Drifting, Found, Series, alerts, delays
 from tests.bench.detection.laws import DRIFTS, OPEN_CATEGORY_DRIFTS, OPEN_DRIFTS, laws
 from tests.bench.detection.measures import Delay, Months
 from tests.bench.detection.measures import delays as independent_delays
 from tests.bench.detection.measures import months as independent_months
 from tests.bench.detection.population import population
 from tests.bench.detection.series import series
-from tests.bench.detection.traffic import RECORDED, Family
+from tests.bench.detection.traffic import RECORDED, Family, fine
 
-# Hours waited for an alert: 30,000 rows, ten days and four weeks.
-_SOON: Final = 60
+# Hours waited for an alert: 30,000 rows or more, ten days and four weeks.
+_SOON: Final = 150
 _LATER: Final = 240
 _LONG: Final = 672
 
@@ -53,7 +53,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
 
 
-FULL: Final = Setting(months=200, every=1, categories=8, endpoints=100, fine=20, drifting=20, features=5, seed=1)
+FULL: Final = Setting(months=200, every=1, categories=8, endpoints=100, fine=10, drifting=20, features=5, seed=1)
 SMALL: Final = Setting(months=10, every=8, categories=1, endpoints=8, fine=4, drifting=2, features=4, seed=1)
 
 
@@ -116,16 +116,16 @@ def bench(setting: Setting, data: Path | None) -> Iterator[Independent | Cluster
 def _clustered(setting: Setting, family: Family, recorded: Series) -> Clustered:
     quiet = [alerts(family, recorded, setting.endpoints, setting.seed)]
     if family not in RECORDED:
-        quiet.append(alerts(family, recorded, setting.fine, setting.seed, FINE))
+        quiet.append(alerts(family, recorded, setting.fine, setting.seed, fine(family)))
     drifting = [
-        Drifting(drift, False, FINE, _SOON, setting.features)
+        Drifting(drift, False, fine(family), _SOON, setting.features)
         for drift in ("mean +0.25 sd", "missing 1 to 5 %", "unit x1000")
     ]
     match family:
         case Family.IID:
             pass
         case Family.HOUR:
-            drifting.append(Drifting("mean +0.25 sd", True, FINE, _LATER, setting.features))
+            drifting.append(Drifting("mean +0.25 sd", True, fine(family), _LATER, setting.features))
         case Family.DAY | Family.MIX:
             drifting.append(Drifting("mean +1 sd", True, 1, _LONG, setting.features))
         case _:

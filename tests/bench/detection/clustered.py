@@ -23,8 +23,8 @@ DAYS: Final = 30
 # An alert stays open so long after its last alarm: further alarms of its feature belong to it.
 OPEN_DAYS: Final = 3
 _WARM_HOURS: Final = 48
-# Panes of 50 rows.
-FINE: Final = 10
+# Days drawn together.
+_AT_ONCE: Final = 5
 _SURE: Final = NormalDist().inv_cdf(0.95)
 
 
@@ -133,8 +133,8 @@ def _alerts(timed: Timed, panes_an_hour: int) -> list[str]:
     bank = Bank(timed.alternatives(threshold), threshold)
     clustered, found = timed.traffic.clustered, []
     open_until: dict[int, int] = {}
-    for day in range(DAYS):
-        hours = timed.hours(day * 24, 24, panes_an_hour)
+    for day in range(0, DAYS, _AT_ONCE):
+        hours = timed.hours(day * 24, _AT_ONCE * 24, panes_an_hour)
         for hour, counts in zip(hours.tolist(), timed.panes(hours, panes_an_hour), strict=True):
             for guilty in _step(bank, counts, hour):
                 if open_until.get(guilty.feature, -1) < bank.steps:

@@ -34,7 +34,7 @@ class Source(Protocol):
         """A value of each row, whose state is given, shape (rows,)."""
         ...
 
-    def chances(self, cuts: Array) -> Array:
+    def chances(self, cuts: Array, states: States) -> Array:
         """Chances of the cells between ascending cuts, the last one infinite, shape (states, cuts)."""
         ...
 
@@ -73,10 +73,10 @@ class Tilting(NamedTuple):
             found[rows] = self.values[np.minimum(atom, len(self.values) - 1)]
         return found
 
-    def chances(self, cuts: Array) -> Array:
+    def chances(self, cuts: Array, states: States) -> Array:
         cells, first = np.unique(np.searchsorted(cuts, self.values), return_index=True)
-        found = np.zeros((len(self.table), len(cuts)))
-        found[:, cells] = np.add.reduceat(self.table, first, axis=1)
+        found = np.zeros((len(states), len(cuts)))
+        found[:, cells] = np.add.reduceat(self.table[states], first, axis=1)
         return found
 
     def shifted(self, states: States, deviations: float) -> tuple[Source, States]:
@@ -104,9 +104,9 @@ class Recorded(NamedTuple):
         found: Array = self.values[states]
         return found
 
-    def chances(self, cuts: Array) -> Array:
-        found = np.zeros((len(self.values), len(cuts)))
-        found[np.arange(len(self.values)), np.searchsorted(cuts, self.values)] = 1.0
+    def chances(self, cuts: Array, states: States) -> Array:
+        found = np.zeros((len(states), len(cuts)))
+        found[np.arange(len(states)), np.searchsorted(cuts, self.values[states])] = 1.0
         return found
 
     def shifted(self, states: States, deviations: float) -> tuple[Source, States]:
@@ -180,9 +180,12 @@ class Feature(NamedTuple):
         -------
         ndarray, shape (panes, cells + 2), int64
         """
-        table = self.source.chances(cuts) * (1 - self.missing)
-        table = np.hstack([table, np.full((len(table), 1), self.missing), np.zeros((len(table), 1))])
-        found: NDArray[np.int64] = rng.multinomial(rows, table[self.states[hours]])
+        # A feature that does not move has one state.
+        states, of_pane = np.unique(self.states[hours], return_inverse=True)
+        table = np.zeros((len(states), len(cuts) + 2))
+        table[:, :-2] = self.source.chances(cuts, states) * (1 - self.missing)
+        table[:, -2] = self.missing
+        found: NDArray[np.int64] = rng.multinomial(rows, table[of_pane])
         return found
 
 

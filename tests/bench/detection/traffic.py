@@ -24,6 +24,8 @@ _ROWS: Final = 500
 _RECORDED_ROWS: Final = 200
 _RECORDED_BESIDE: Final = 6
 WEEK: Final = 168
+# Of panes.
+_FINE_ROWS: Final = 50
 _JITTER: Final = 0.1
 _LEAST_SHOCK: Final = 0.05
 
@@ -41,6 +43,11 @@ class Family(StrEnum):
 
 
 RECORDED: Final = (Family.METRO, Family.ELEC, Family.AIR)
+
+
+def fine(family: Family) -> int:
+    """Panes of 50 rows in a family's mean hour."""
+    return (_RECORDED_ROWS if family in RECORDED else _ROWS) // _FINE_ROWS
 
 
 class Traffic(NamedTuple):
