@@ -75,7 +75,7 @@ def _together(quiet: Sequence[Alerts]) -> Iterator[str]:
     rates = [own.rate for own in quiet]
     yield f"mean over {len(rates)} families: {sum(rates) / len(rates):.2f} alerts a month where one was asked"
     made_up = [own.rate for own in quiet if own.family not in RECORDED]
-    if len(made_up) < len(rates):
+    if 0 < len(made_up) < len(rates):
         yield f"mean over the {len(made_up)} that are made up: {sum(made_up) / len(made_up):.2f}"
 
 

@@ -104,7 +104,7 @@ def _moves(family: Family, days: int, rng: np.random.Generator) -> Array:
         case Family.MIX:
             return _of_days(days, rng) + _of_cycles(days, rng)
         case _:
-            return np.zeros((hours, _CLUSTERED))
+            return np.zeros((hours, 0))
 
 
 def _of_days(days: int, rng: np.random.Generator) -> Array:
