@@ -28,7 +28,7 @@ check: ## Run what CI runs: lint, format, types, import contracts, tests
 bench: install ## Measure the cost per record, memory and hostile input
 	@$(BIN)/streamer bench $(ARGS)
 
-bench-detection: install ## Measure false alarms and delays of the detection (about 10 minutes)
+bench-detection: install ## Measure false alarms and delays of the detection (about 15 minutes; ARGS=--small: 2)
 	@$(BIN)/python -m tests.bench.detection $(ARGS)
 
 fmt: install ## Format the code and repair what can be repaired

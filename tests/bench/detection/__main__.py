@@ -2,12 +2,13 @@
 
 import argparse
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
-from tests.bench.detection.laws import CATEGORIES, NUMBERS
-from tests.bench.detection.measures import delays, months
+from tests.bench.detection.bench import FULL, SMALL, Clustered, Independent, bench
+from tests.bench.detection.report import lines
 
 
 def say(line: str) -> None:
@@ -16,23 +17,29 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
+def kept(
+    parts: Iterable[Independent | Clustered], found: list[Independent | Clustered]
+) -> Iterator[Independent | Clustered]:
+    """Pass parts on, and keep them."""
+    for part in parts:
+        found.append(part)
+        yield part
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="False alarms and delays of the default detection.")
-    parser.add_argument("--months", type=int, default=200, help="endpoint-months without drift")
-    parser.add_argument("--every", type=int, default=1, help="let every such feature drift")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--small", action="store_true", help="about 2 minutes: a tenth of everything")
+    parser.add_argument("--data", type=Path, help="folder of the open data; without it what needs them is left out")
+    parser.add_argument("--seed", type=int, default=FULL.seed)
     parser.add_argument("--json", type=Path, help="file for the figures")
     asked = parser.parse_args()
-    quiet = months(asked.months, asked.seed)
-    say(f"no drift: {quiet.alarmed} of {quiet.months} endpoint-months alarmed where one a month was asked for:")
-    say(f"{quiet.rate:.3f}, upper 95 % limit {quiet.upper:.3f}")
-    found = delays(range(0, NUMBERS + CATEGORIES, asked.every), asked.seed)
-    say(f"{'one of 40 features drifts':28s} {'records':>8s} {'found':>7s} {'named':>7s} {'runs':>5s}")
-    for delay in found:
-        say(f"{delay.drift:28s} {delay.median:8.0f} {delay.found:7.0%} {delay.named:7.0%} {delay.runs:5d}")
+    setting = msgspec.structs.replace(SMALL if asked.small else FULL, seed=asked.seed)
+    found: list[Independent | Clustered] = []
+    for line in lines(kept(bench(setting, asked.data), found)):
+        say(line)
     if asked.json:
-        asked.json.write_bytes(msgspec.json.encode({"months": quiet, "delays": found}))
+        asked.json.write_bytes(msgspec.json.encode({"setting": setting, "found": found}))
 
 
 main()

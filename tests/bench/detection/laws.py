@@ -1,6 +1,6 @@
 """Laws: what features are drawn from, and what they drift to; none of them is in the project's data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -13,6 +13,9 @@ MISSING: Final = 0.01
 NUMBERS: Final = 28
 CATEGORIES: Final = 12
 _SEED: Final = 20_261_125
+# Fewer values have no spread of their own, and a spread that moves the mean further is none.
+_LEAST_ATOMS: Final = 20
+_MOST_MEAN: Final = 0.35
 
 
 class Law(NamedTuple):
@@ -65,17 +68,34 @@ def tilted(law: Law, deviations: float) -> Law | None:
     """The exponential tilt whose mean is so many deviations away: the support stays."""
     if not law.is_number:
         return None
+    return _tilted(law, _score(law), deviations)
+
+
+def spread(law: Law, factor: float) -> Law | None:
+    """The exponential tilt whose mean square is so many times the variance: the support stays."""
+    if not law.is_number or len(law.values) < _LEAST_ATOMS:
+        return None
+    score = _score(law)
+    found = _tilted(law, np.square(score), factor)
+    # Of a lopsided law more spread is mostly more mean.
+    return None if found is None or abs(found.chances @ score) > _MOST_MEAN else found
+
+
+def _score(law: Law) -> Array:
     low, high = np.interp([0.01, 0.99], np.cumsum(law.chances), law.values)
-    score = np.clip(law.values, low, high)
+    score: Array = np.clip(law.values, low, high)
     score = score - law.chances @ score
-    score = score / max(float(np.sqrt(law.chances @ np.square(score))), 1e-12)
-    if score.max() < deviations + 0.05:
+    return score / max(float(np.sqrt(law.chances @ np.square(score))), 1e-12)
+
+
+def _tilted(law: Law, score: Array, mean: float) -> Law | None:
+    if score.max() < mean + 0.05:
         return None
     below, above = 0.0, 60.0
     for _ in range(80):
         middle = (below + above) / 2
         weighed = law.chances * np.exp(middle * (score - score.max()))
-        below, above = (middle, above) if weighed @ score / weighed.sum() < deviations else (below, middle)
+        below, above = (middle, above) if weighed @ score / weighed.sum() < mean else (below, middle)
     return law._replace(chances=weighed / weighed.sum())
 
 
@@ -119,7 +139,9 @@ def _deviation(law: Law) -> float:
     return float(np.sqrt(law.chances @ np.square(law.values - law.chances @ law.values)))
 
 
-DRIFTS: Final[dict[str, Callable[[Law], Law | None]]] = {
+Drifts = Mapping[str, Callable[[Law], Law | None]]
+
+DRIFTS: Final[Drifts] = {
     "mean +0.1 sd, tilted": lambda law: tilted(law, 0.1),
     "mean +0.25 sd, tilted": lambda law: tilted(law, 0.25),
     "mean +0.5 sd, tilted": lambda law: tilted(law, 0.5),
@@ -130,3 +152,13 @@ DRIFTS: Final[dict[str, Callable[[Law], Law | None]]] = {
     "new category 1 %": lambda law: renewed(law, 0.01),
     "unit x1000": lambda law: rescaled(law, 1_000.0),
 }
+
+# Of the open data: the support stays, but for what is new or in another unit.
+OPEN_DRIFTS: Final[Drifts] = {
+    "mean +0.25 sd, tilted": lambda law: tilted(law, 0.25),
+    "mean +0.5 sd, tilted": lambda law: tilted(law, 0.5),
+    "missing 1 to 5 %": lambda law: gappy(law, 0.05),
+    "unit x1000": lambda law: rescaled(law, 1_000.0),
+    "variance x1.5, tilted": lambda law: spread(law, 1.5),
+}
+OPEN_CATEGORY_DRIFTS: Final[Drifts] = {"new category 1 %": lambda law: renewed(law, 0.01)}

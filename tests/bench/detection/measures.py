@@ -9,7 +9,7 @@ import numpy as np
 from streamer.core.detectors.alternatives import alternatives_of
 from streamer.core.detectors.bank import Bank
 from tests.bench.detection.endpoint import Endpoint
-from tests.bench.detection.laws import DRIFTS, Law, laws
+from tests.bench.detection.laws import Drifts, Law
 
 # A month of 720 windows of 500 records, in panes of 50: one false alarm a month is asked.
 MONTH_PANES: Final = 7_200
@@ -44,7 +44,7 @@ class Delay(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     drift : str
-        A key of ``DRIFTS``.
+        Its name in ``Drifts``.
     runs : int
         Features and baselines tried.
     found, named : float
@@ -60,12 +60,12 @@ class Delay(msgspec.Struct, frozen=True, kw_only=True):
     median: float
 
 
-def months(count: int, seed: int) -> Months:
+def months(laws: Sequence[Law], count: int, seed: int) -> Months:
     """Count months in which there is a false alarm; every five have a baseline of their own."""
-    alarmed, features = 0, laws()
+    alarmed = 0
     for month in range(count):
         if month % MONTHS_EACH == 0:
-            endpoint = Endpoint(features, BASELINE_ROWS, np.random.default_rng([seed, month]))
+            endpoint = Endpoint(laws, BASELINE_ROWS, np.random.default_rng([seed, month]))
             alternatives = alternatives_of(endpoint.layout, MONTH_PANES)
         alarmed += _is_alarmed(endpoint, Bank(alternatives, MONTH_PANES))
     return Months(months=count, alarmed=alarmed, rate=alarmed / count, upper=upper_limit(alarmed, count))
@@ -80,16 +80,15 @@ def _is_alarmed(endpoint: Endpoint, bank: Bank) -> bool:
     return False
 
 
-def delays(features: Sequence[int], seed: int, drifts: Sequence[str] = tuple(DRIFTS)) -> list[Delay]:
-    """Let each feature drift alone, in every way it can."""
-    population = laws()
+def delays(laws: Sequence[Law], drifts: Drifts, features: Sequence[int], seed: int) -> list[Delay]:
+    """Let each of some features drift alone, in every way it can; one that comes again has another baseline."""
     runs: dict[str, list[tuple[float, bool]]] = {name: [] for name in drifts}
-    for feature in features:
-        rng = np.random.default_rng([seed, feature])
-        endpoint = Endpoint(population, BASELINE_ROWS, rng)
+    for at, feature in enumerate(features):
+        rng = np.random.default_rng([seed, at])
+        endpoint = Endpoint(laws, BASELINE_ROWS, rng)
         alternatives = alternatives_of(endpoint.layout, MONTH_PANES)
-        for name in drifts:
-            law = DRIFTS[name](population[feature])
+        for name, drift in drifts.items():
+            law = drift(laws[feature])
             if law is not None:
                 bank = Bank(alternatives, MONTH_PANES)
                 runs[name].append(_delay(endpoint, bank, feature, law, int(rng.integers(PANE_ROWS))))

@@ -1,0 +1,240 @@
+"""Clustered: false alerts a month, and records to a drift's alert, where rows of an hour hang together."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.core.detectors.bank import Bank, Guilty
+from tests.bench.detection.sources import DRIFTS, Feature
+from tests.bench.detection.timed import Timed
+from tests.bench.detection.traffic import Family, traffic
+
+Array = NDArray[np.float64]
+Series = Mapping[Family, Array]
+
+BASELINE_DAYS: Final = 28
+DAYS: Final = 30
+# An alert stays open so long after its last alarm: further alarms of its feature belong to it.
+OPEN_DAYS: Final = 3
+_WARM_HOURS: Final = 48
+# Days drawn together.
+_AT_ONCE: Final = 5
+_SURE: Final = NormalDist().inv_cdf(0.95)
+
+
+class Alerts(msgspec.Struct, frozen=True, kw_only=True):
+    """Months of a family without drift, each of an endpoint with a baseline of its own.
+
+    Attributes
+    ----------
+    family : Family
+    panes_an_hour, months : int
+    rate, upper : float
+        Alerts a month, and the upper 95 % limit: the wider of Poisson's and that of the spread between endpoints.
+    alarmed : float
+        Share of months with one.
+    directions : dict of str to int
+        Alerts by whether the feature is clustered and by the direction it was said to have moved in.
+    """
+
+    family: Family
+    panes_an_hour: int
+    months: int
+    rate: float
+    upper: float
+    alarmed: float
+    directions: dict[str, int]
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """One feature of an endpoint drifts from an hour on, again and again another one.
+
+    Attributes
+    ----------
+    family : Family
+    drift : str
+        A key of ``DRIFTS``.
+    is_clustered : bool
+        Whether the feature moves with the time.
+    panes_an_hour, runs : int
+    median : float
+        Records until an alert names the feature; infinite when fewer than half were found.
+    found : float
+        Share found in the longest time given.
+    named : float
+        Share of first alerts, of whatever feature, that name the guilty one first.
+    """
+
+    family: Family
+    drift: str
+    is_clustered: bool
+    panes_an_hour: int
+    runs: int
+    median: float
+    found: float
+    named: float
+
+
+class Drifting(NamedTuple):
+    """Which features drift, how, and how long one waits for an alert.
+
+    Attributes
+    ----------
+    drift : str
+    is_clustered : bool
+    panes_an_hour : int
+    hours : int
+        Waited at most.
+    features : int
+        Of each endpoint.
+    """
+
+    drift: str
+    is_clustered: bool
+    panes_an_hour: int
+    hours: int
+    features: int
+
+
+class _Run(NamedTuple):
+    records: float
+    first: bool | None
+
+
+def endpoint(family: Family, series: Series, seed: int, at: int) -> Timed:
+    """The ``at``-th endpoint of a family."""
+    rng = np.random.default_rng([seed, list(Family).index(family), at])
+    return Timed(traffic(family, BASELINE_DAYS + DAYS, series, rng), BASELINE_DAYS, rng)
+
+
+def alerts(family: Family, series: Series, months: int, seed: int, panes_an_hour: int = 1) -> Alerts:
+    """Watch endpoints in which nothing drifts for a month each."""
+    several = [_alerts(endpoint(family, series, seed, at), panes_an_hour) for at in range(months)]
+    count = np.array([len(own) for own in several])
+    return Alerts(
+        family=family,
+        panes_an_hour=panes_an_hour,
+        months=months,
+        rate=float(count.mean()),
+        upper=max(upper_mean(int(count.sum()), months), float(count.mean() + _SURE * count.std() / math.sqrt(months))),
+        alarmed=float((count > 0).mean()),
+        directions=dict(Counter(name for own in several for name in own).most_common()),
+    )
+
+
+def _alerts(timed: Timed, panes_an_hour: int) -> list[str]:
+    threshold = float(DAYS * 24 * panes_an_hour)
+    bank = Bank(timed.alternatives(threshold), threshold)
+    clustered, found = timed.traffic.clustered, []
+    open_until: dict[int, int] = {}
+    for day in range(0, DAYS, _AT_ONCE):
+        hours = timed.hours(day * 24, _AT_ONCE * 24, panes_an_hour)
+        for hour, counts in zip(hours.tolist(), timed.panes(hours, panes_an_hour), strict=True):
+            for guilty in _step(bank, counts, hour):
+                if open_until.get(guilty.feature, -1) < bank.steps:
+                    found.append(f"{'clustered' if guilty.feature < clustered else 'independent'} {guilty.direction}")
+                open_until[guilty.feature] = bank.steps + OPEN_DAYS * 24 * panes_an_hour
+    return found
+
+
+def _step(bank: Bank, counts: NDArray[np.int64], hour: int) -> list[Guilty]:
+    bank.step(counts, hour % 24)
+    return bank.guilty() if bank.level >= 1.0 else []
+
+
+def delays(family: Family, series: Series, endpoints: int, seed: int, drifting: Sequence[Drifting]) -> list[Found]:
+    """Let one feature drift at a time, from the end of two days without drift on."""
+    runs: list[list[_Run]] = [[] for _ in drifting]
+    for at in range(endpoints):
+        timed = endpoint(family, series, seed, at)
+        for own, asked in zip(runs, drifting, strict=True):
+            own.extend(_runs(timed, asked, np.random.default_rng([seed, at])))
+    return [_found(family, asked, own) for asked, own in zip(drifting, runs, strict=True)]
+
+
+def _runs(timed: Timed, asked: Drifting, rng: np.random.Generator) -> list[_Run]:
+    panes, threshold = asked.panes_an_hour, float(DAYS * 24 * asked.panes_an_hour)
+    bank = Bank(timed.alternatives(threshold), threshold)
+    hours = timed.hours(0, _WARM_HOURS, panes)
+    for hour, counts in zip(hours.tolist(), timed.panes(hours, panes), strict=True):
+        bank.step(counts, hour % 24)
+    if bank.level >= 1.0:
+        # An alert is open before anything drifts: there is nothing to be first.
+        return []
+    steps, values = bank.steps, bank.values.copy()
+    hours = timed.hours(_WARM_HOURS, asked.hours, panes)
+    usual = timed.panes(hours, panes)
+    clustered, count = timed.traffic.clustered, len(timed.traffic.features)
+    all_such = np.arange(clustered) if asked.is_clustered else np.arange(clustered, count)
+    found = []
+    for index in rng.permutation(all_such)[: asked.features].tolist():
+        bank.restore(steps, values)
+        drifted = DRIFTS[asked.drift](timed.traffic.features[index])
+        found.append(_run(timed, bank, index, drifted, hours, panes, usual))
+    return found
+
+
+def _run(
+    timed: Timed,
+    bank: Bank,
+    index: int,
+    drifted: Feature,
+    hours: NDArray[np.int64],
+    panes: int,
+    usual: NDArray[np.int64],
+) -> _Run:
+    records, first = 0, None
+    rows = timed.traffic.rows // panes
+    # A day at a time: most drifts are found in the first.
+    for start in range(0, len(hours), 24 * panes):
+        part = slice(start, start + 24 * panes)
+        for hour, counts in zip(
+            hours[part].tolist(), timed.drifting(index, drifted, hours[part], panes, usual[part]), strict=True
+        ):
+            records += int(rows[hour])
+            guilty = [one.feature for one in _step(bank, counts, hour)]
+            if guilty and first is None:
+                first = guilty[0] == index
+            if index in guilty:
+                return _Run(float(records), first)
+    return _Run(math.inf, first)
+
+
+def _found(family: Family, asked: Drifting, runs: Sequence[_Run]) -> Found:
+    records = np.array([run.records for run in runs])
+    first = [run.first for run in runs if run.first is not None]
+    return Found(
+        family=family,
+        drift=asked.drift,
+        is_clustered=asked.is_clustered,
+        panes_an_hour=asked.panes_an_hour,
+        runs=len(runs),
+        median=float(np.median(records)) if runs else math.inf,
+        found=float(np.isfinite(records).mean()) if runs else 0.0,
+        named=sum(first) / len(first) if first else 0.0,
+    )
+
+
+def upper_mean(hits: int, tries: int) -> float:
+    """Upper 95 % limit of a mean number of hits (Garwood 1936), by halving.
+
+    Examples
+    --------
+    >>> round(upper_mean(0, 1), 3), round(upper_mean(3, 10), 3)
+    (2.996, 0.775)
+    """
+    below, above = float(hits), 10.0 * hits + 10.0
+    for _ in range(60):
+        mean = (below + above) / 2
+        term = chance = math.exp(-mean)
+        for i in range(1, hits + 1):
+            term *= mean / i
+            chance += term
+        below, above = (mean, above) if chance > 0.05 else (below, mean)
+    return above / tries
