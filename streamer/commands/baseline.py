@@ -24,6 +24,7 @@ _DAY_SECONDS = 86_400
 _ENOUGH_DAYS = 28
 # A month of the default panes, for what detection can tell.
 _MONTH_PANES = 259_200
+_PANE_SECONDS = 10
 _TOP_LABELS = 3
 _LABEL_CHARACTERS = 24
 _PIPE_COLUMNS = 160
@@ -305,7 +306,7 @@ def _resolutions(baseline: "Baseline") -> list[float | None]:
     from streamer.core.detectors.alternatives import alternatives_of
     from streamer.core.layout import Layout
 
-    found = alternatives_of(Layout(baseline), _MONTH_PANES).resolution
+    found = alternatives_of(Layout(baseline), _MONTH_PANES, _PANE_SECONDS).resolution
     return [float(f"{value:.3g}") if isfinite(value) else None for value in found.tolist()]
 
 

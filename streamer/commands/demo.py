@@ -28,7 +28,9 @@ def demo(
     it tells through SNS and EventBridge is read from queues. AWS is emulated on this machine, with
     credentials that are made up: yours are not read.
 
-    Then the incidents found, and beside them what happened in New York on those days.
+    A drift that lasts a week asks for retraining: a second version is trained on the range asked for, and
+    takes over. Then the incidents found, beside what happened in New York on those days, and how much of the
+    lateness each version foresaw.
     """
     import asyncio
     import os
@@ -40,6 +42,7 @@ def demo(
     require_extra()
     from streamer.adapters.clock import SystemClock
     from streamer.adapters.terminal import TerminalSink
+    from streamer.demo.labels import foreseen, tell
     from streamer.demo.live import Live, write_received
     from streamer.demo.pace import Pace
     from streamer.demo.preparation import make_anew, prepare
@@ -69,14 +72,19 @@ def demo(
                         clock,
                         (TerminalSink(screen), RetrainingLines(screen), incidents),
                         shown,
+                        say,
                     )
-                    asyncio.run(live.run(made.folders, made.judged_until_at, published=keep_running))
+                    asyncio.run(live.run(made, published=keep_running))
                 if not keep_running:
                     say("stopping the service: it publishes what it has decided, and ends")
                     service.drain(DRAINING_SECONDS)
                     asyncio.run(live.take())
                 alerts, requests = write_received(live.received, made.out)
                 told(incidents.fired, made.first, made.last, console)
+                second = live.takeover
+                tell(foreseen(made.watched, made.model, *(second[:2] if second else ())), console)
+                if second is not None:
+                    made.add(second.configuration)
                 console.print(f"{live.sentence()}\n{live.gauges.sentence()}", highlight=False)
                 if made.judged_until_at is None:
                     console.print(
@@ -86,7 +94,7 @@ def demo(
                     "window documents": made.sqlite,
                     "alerts": alerts,
                     "retraining": requests,
-                    "captures": made.captures,
+                    "captures": f"{made.captures}" + ("" if second is None else f", {second.captures}"),
                     "configuration": made.configuration,
                     "baseline": made.baseline,
                     "service's log": made.service_log,

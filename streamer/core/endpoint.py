@@ -116,7 +116,9 @@ class Endpoint:
     def _alarm(self, at: int) -> list[Action]:
         """Open an incident for what evidence proves and no incident tells yet; later windows go on with it."""
         tracks = self.tracks.values()
-        found = [f for f in self._accused(at - self._pane, at) if not self.book.is_open(f.cause)]
+        fresh = {t.key for t in tracks if t.watch is not None and t.watch.until_at == at}
+        accused = self._accused(at - self._pane, at) if fresh else []
+        found = [f for f in accused if f.key in fresh and not self.book.is_open(f.cause)]
         if not found:
             return []
         for track in tracks:

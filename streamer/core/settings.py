@@ -71,11 +71,12 @@ class Tolerance(msgspec.Struct, frozen=True, kw_only=True):
     deviations : float
         Shift of a mean, or change of spread, in baseline deviations.
     points : float
-        Change of a share of rows (0.01 = 1 point).
+        Change of the share of rows without a value, or of one category (0.01 = 1 point); of values the
+        baseline never had two fifths of it.
     """
 
     deviations: float = 0.1
-    points: float = 0.01
+    points: float = 0.02
 
 
 DEFAULT_TOLERANCE: Final = Tolerance()

@@ -6,7 +6,7 @@ file names depend on the flights alone.
 
 import csv
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -47,13 +47,15 @@ class CapturesWritten(NamedTuple):
     last_at: int
 
 
-def captures(flights: pd.DataFrame) -> Iterator[tuple[int, bytes]]:
+def captures(flights: pd.DataFrame, features: Sequence[str] = FEATURES) -> Iterator[tuple[int, bytes]]:
     """Capture records in event-time order.
 
     Parameters
     ----------
     flights : DataFrame
         As ``read_flights`` orders them, with a column ``score``.
+    features : sequence of str
+        What the model was asked with, in its order.
 
     Yields
     ------
@@ -65,7 +67,7 @@ def captures(flights: pd.DataFrame) -> Iterator[tuple[int, bytes]]:
     at = flights["scheduled_at"].to_numpy(np.int64)
     origin = flights["origin"].to_numpy()
     # Already as they stand in the JSON text: cells hold digits and letters, so only line ends need escaping.
-    rows = list(map(",".join, zip(*(_cells(flights[name]) for name in FEATURES), strict=True)))
+    rows = list(map(",".join, zip(*(_cells(flights[name]) for name in features), strict=True)))
     scores = _cells(flights["score"])
     starts = np.flatnonzero(np.concatenate([[True], (at[1:] != at[:-1]) | (origin[1:] != origin[:-1])])[: len(at)])
     ends = np.append(starts[1:], len(at))[: len(starts)]
@@ -77,12 +79,12 @@ def captures(flights: pd.DataFrame) -> Iterator[tuple[int, bytes]]:
         yield event_at, (_RECORD % (data, output, name, time)).encode()
 
 
-def write_captures(flights: pd.DataFrame, directory: Path) -> CapturesWritten:
+def write_captures(flights: pd.DataFrame, directory: Path, features: Sequence[str] = FEATURES) -> CapturesWritten:
     """Write capture files as data capture does: ``<endpoint>/<variant>/yyyy/mm/dd/hh/<file>``, one an hour.
 
     Parameters
     ----------
-    flights : DataFrame
+    flights, features
         As for ``captures``.
     directory : Path
         Where the endpoint's folder is made; it must not be there yet.
@@ -99,7 +101,7 @@ def write_captures(flights: pd.DataFrame, directory: Path) -> CapturesWritten:
         raise SinkError(f"{root}: already there; captures are written to a folder of their own")
     files = records = first_at = last_at = 0
     try:
-        for hour, several in groupby(captures(flights), key=lambda capture: capture[0] // _HOUR_MS):
+        for hour, several in groupby(captures(flights, features), key=lambda capture: capture[0] // _HOUR_MS):
             times, payloads = zip(*several, strict=True)
             path = root / VARIANT / _name_of(hour, times[0])
             path.parent.mkdir(parents=True)
@@ -111,7 +113,7 @@ def write_captures(flights: pd.DataFrame, directory: Path) -> CapturesWritten:
     return CapturesWritten(files, records, len(flights), first_at, last_at)
 
 
-def write_training_table(flights: pd.DataFrame, path: Path) -> None:
+def write_training_table(flights: pd.DataFrame, path: Path, features: Sequence[str] = FEATURES) -> None:
     """Write rows as CSV: ``scheduled``, the features in the captures' order, ``score``.
 
     Parameters
@@ -120,13 +122,15 @@ def write_training_table(flights: pd.DataFrame, path: Path) -> None:
         With a column ``score``.
     path : Path
         File to write; its folder exists.
+    features : sequence of str
+        Columns besides, in their order.
 
     Raises
     ------
     SinkError, StorageFull
         It can't be written; the disk is full.
     """
-    names = [*FEATURES, "score"]
+    names = [*features, "score"]
     columns = [_texts_of(flights["scheduled_at"].to_numpy(np.int64)), *(_cells(flights[name]) for name in names)]
     try:
         with path.open("w", encoding="utf-8", newline="") as file:

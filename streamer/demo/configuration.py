@@ -19,6 +19,8 @@ pane = "1 h"
 window = "1 d"                   # one service day, from 04:00 to 04:00 in New York:
 offset = "9 h"                   # that is 09:00 UTC
 time_zone = {time_zone}
+false_alarms = "1 per month"
+tolerated_points = 0.05          # a destination more or less is no reason to look
 baseline_is_traffic = true       # January's rows are all of January's flights, so traffic is known from the start
 
 [endpoint.alerts]
@@ -45,12 +47,13 @@ endpoint_url = {others}
 
 [retraining.eventbridge]
 bus = {bus}
-every = "28 d"                   # a schedule; drift would ask, too, where a threshold on it is set
+after = "7 d"                    # a drift that lasts a week asks for retraining
+cool_down = "28 d"
 endpoint_url = {others}
 
 [state]
 directory = {state}
-interval = "2 s"                 # months go by in a minute
+interval = "1 s"                 # months go by in a minute
 
 [http]
 port = 0                         # any that is free

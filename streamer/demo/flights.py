@@ -30,6 +30,8 @@ NUMBERS: Final = (
 )
 CATEGORIES: Final = ("carrier", "origin", "dest")
 FEATURES: Final = NUMBERS + CATEGORIES
+# What the second version asks for: how far the temperature is from what is normal on the day.
+SEASONAL: Final = tuple("temp_off_normal" if name == "temp" else name for name in FEATURES)
 LATE_MINUTES: Final = 15
 
 _FLIGHTS: Final = [
@@ -49,6 +51,8 @@ _WEATHER: Final = ["temp", "visib", "precip", "wind_speed"]
 _HOUR_MS, _MINUTE_MS = 3_600_000, 60_000
 _SERVICE_DAY_MS: Final = 24 * _HOUR_MS
 _YEAR: Final = 2013
+# Mean temperature of each month in Central Park, 1981 to 2010, degrees Fahrenheit (NOAA's climate normals).
+_NORMALS: Final = (32.6, 35.3, 42.5, 53.0, 62.4, 71.4, 76.5, 75.2, 68.0, 56.9, 47.7, 37.5)
 
 
 def read_flights(directory: Path | None = None) -> pd.DataFrame:
@@ -69,6 +73,7 @@ def read_flights(directory: Path | None = None) -> pd.DataFrame:
         ``hour`` that of the scheduled departure in New York; ``distance`` in miles; ``plane_age`` in
         years; ``temp`` in degrees Fahrenheit; ``wind_max_6h`` the greatest wind speed of six hours
         in mph, ``visib`` in miles and ``precip`` in inches, as measured in the hour of departure.
+        ``temp_off_normal`` is ``temp`` less the normal of the day.
         ``late`` is boolean: more than 15 minutes late at the destination; NA for a flight that was
         diverted, which has no arrival.
 
@@ -124,10 +129,19 @@ def _joined(flights: pd.DataFrame, weather: pd.DataFrame, planes: pd.DataFrame) 
     frame = frame.merge(_conditions(weather), on=["origin", "hour_at"], how="left", validate="many_to_one")
     frame = frame.merge(planes, on="tailnum", how="left", validate="many_to_one")
     frame["plane_age"] = _YEAR - frame["year"]
+    frame["temp_off_normal"] = (frame["temp"] - _normal(frame["scheduled_at"].to_numpy(np.int64))).round(2)
     late = (frame["arr_delay"] > LATE_MINUTES).astype("boolean")
     frame["late"] = late.mask(frame["arr_delay"].isna())
     frame = frame.sort_values(["scheduled_at", "origin", "carrier", "flight"], kind="stable", ignore_index=True)
-    return frame[["scheduled_at", "service_day_at", *FEATURES, "late"]]
+    return frame[["scheduled_at", "service_day_at", *FEATURES, "temp_off_normal", "late"]]
+
+
+def _normal(at: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Normal temperature at some times: the months' means, drawn from the middle of one month to that of the next."""
+    months = np.datetime64(f"{_YEAR}-01", "M") + np.arange(-1, 14)
+    starts = months.astype("datetime64[ms]").astype(np.int64)
+    middles = (starts[:-1] + starts[1:]) // 2
+    return np.interp(at, middles, [_NORMALS[(month - 1) % 12] for month in range(14)])
 
 
 def _milliseconds(times: pd.Series) -> NDArray[np.int64]:

@@ -1,7 +1,9 @@
 """The live run: captures go in at one end of the service while its alerts are read at the other."""
 
 import asyncio
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +17,8 @@ from streamer.core.types import Notify, Retrain
 from streamer.demo.cloud import STREAM, Cloud
 from streamer.demo.gauges import Gauges, read_gauges
 from streamer.demo.pace import Pace
+from streamer.demo.pipeline import VERSION, Takeover, answer
+from streamer.demo.preparation import Prepared
 from streamer.demo.processes import Process
 from streamer.demo.producer import Producer
 from streamer.ports import Clock, Sink
@@ -26,6 +30,7 @@ _LOOK_SECONDS: Final = 0.25
 # From the last record put to the service having all of them; it reads each shard twice a second or faster.
 _CATCHING_UP_SECONDS: Final = 60.0
 _PATIENCE_SECONDS: Final = 10.0
+_WEEK_MS: Final = 7 * 86_400_000
 
 
 class Live:
@@ -47,11 +52,15 @@ class Live:
         Get what arrives in the queues.
     shown : Progress
         Of records.
+    say : callable
+        Told what is being done.
 
     Attributes
     ----------
     gauges : Gauges
         The last look at the service.
+    takeover : Takeover or None
+        The second version, once it answers.
     """
 
     def __init__(
@@ -63,12 +72,15 @@ class Live:
         clock: Clock,
         sinks: Sequence[Sink],
         shown: Progress,
+        say: Callable[[str], None],
     ) -> None:
         self._cloud, self._service, self._processes = cloud, service, processes
         self._clock, self._sinks, self._shown = clock, sinks, shown
         self._producer = Producer(cloud.kinesis, STREAM, pace)
         self._received: dict[str, Notify | Retrain] = {}
+        self._say = say
         self.gauges = Gauges()
+        self.takeover: Takeover | None = None
 
     @property
     def received(self) -> list[Notify | Retrain]:
@@ -81,18 +93,16 @@ class Live:
         requests = len(self._received) - alerts
         return (
             f"{alerts:,} notifications arrived through SNS and SQS, "
-            f"{requests:,} retraining requests through EventBridge and SQS."
+            f"{requests:,} retraining request{'' if requests == 1 else 's'} through EventBridge and SQS."
         )
 
-    async def run(self, captures: Sequence[Path], until_at: int | None, *, published: bool) -> None:
-        """Put all captures, and wait until the service has read them.
+    async def run(self, made: Prepared, *, published: bool) -> None:
+        """Put all captures week by week, answer a request for retraining, and wait until the service has read all.
 
         Parameters
         ----------
-        captures : sequence of Path
-            Folders of capture files, in their order.
-        until_at : int or None
-            Also until its watermark is there, milliseconds since the epoch.
+        made : Prepared
+            The captures.
         published : bool
             Also until everything it has decided is told.
 
@@ -106,9 +116,14 @@ class Live:
             async with asyncio.TaskGroup() as group, aiohttp.ClientSession() as session:
                 receiving = group.create_task(self._receive(ended))
                 looking = group.create_task(self._look(session, ended))
-                for folder in captures:
-                    await self._producer.run(folder)
-                await self._caught_up(until_at)
+                for week_at in range(made.first_at, made.ends_at, _WEEK_MS):
+                    if week_at > made.first_at:
+                        await self._between_weeks(made, week_at)
+                    folder = made.captures if self.takeover is None else self.takeover.captures
+                    await self._producer.run(folder, week_at, week_at + _WEEK_MS)
+                if made.morning_after is not None:
+                    await self._producer.run(made.morning_after)
+                await self._caught_up(made.judged_until_at)
                 if published:
                     await self._published()
                 ended.set()
@@ -116,6 +131,27 @@ class Live:
                 await looking
         except ExceptionGroup as group_error:
             raise _first(group_error) from group_error
+
+    async def _between_weeks(self, made: Prepared, week_at: int) -> None:
+        """Where something fires, let it be told; answer the first request there is."""
+        await self._caught_up(None)
+        if self.takeover is not None or not self.gauges.firing:
+            return
+        await self._published()
+        request = next((one.request for one in self._received.values() if isinstance(one, Retrain)), None)
+        if request is not None:
+            self._say(f"answering the request of {request.requested:%-d %B}: training version {VERSION}")
+            self.takeover = await asyncio.to_thread(answer, made, request, week_at)
+            self._say(f"version {VERSION}, trained on {self.takeover.rows:,} flights, takes over")
+            await self._taken(made.sqlite)
+
+    async def _taken(self, sqlite: Path) -> None:
+        """Wait until the service has taken the decision."""
+        began = self._clock.monotonic()
+        while not await asyncio.to_thread(_has_decision, sqlite):
+            if self._clock.monotonic() - began > _CATCHING_UP_SECONDS:
+                raise StreamerError("the service does not take the decision on the second version")
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def take(self) -> None:
         """Hand on what has arrived since.
@@ -202,6 +238,12 @@ def write_received(received: Sequence[Notify | Retrain], directory: Path) -> tup
     write_whole(alerts, b"".join(encode_notification(one) + b"\n" for one in received if isinstance(one, Notify)))
     write_whole(requests, b"".join(encode(one.request) + b"\n" for one in received if isinstance(one, Retrain)))
     return alerts, requests
+
+
+def _has_decision(sqlite: Path) -> bool:
+    with closing(sqlite3.connect(sqlite)) as index:
+        found = index.execute("SELECT 1 FROM documents WHERE json_extract(body, '$.kind') = 'decision' LIMIT 1")
+        return found.fetchone() is not None
 
 
 def _id_of(action: Notify | Retrain) -> str:

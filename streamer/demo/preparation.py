@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import pandas as pd
+
 from streamer.adapters.tables import table_chunks
 from streamer.app.baselines import BASELINE_FILE
 from streamer.app.whole import write_whole
@@ -17,7 +19,7 @@ from streamer.demo.captures import CapturesWritten, write_captures, write_traini
 from streamer.demo.configuration import TIME_ZONE, ServiceText, configuration_text
 from streamer.demo.flights import between, read_flights, training, watched
 from streamer.demo.history import service_day_of
-from streamer.demo.model import cross_validated_scores, fit, scores
+from streamer.demo.model import Model, cross_validated_scores, fit, scores
 
 # Says that a directory is the demo's own, and may be made anew.
 _MARK: Final = ".streamer-demo"
@@ -38,13 +40,19 @@ class Prepared(NamedTuple):
         What is in the captures.
     first, last : date
         Service days they cover.
-    ends_at : int
-        End of the last day, milliseconds since the epoch.
+    first_at, ends_at : int
+        Start of the first day and end of the last, milliseconds since the epoch.
     morning_after : Path or None
         Folder of the captures of the first hours after it, which close it; ``None`` where it is cut
         short, or the last of the data.
     records : int
         Captures, those of the morning after included.
+    flights : DataFrame
+        Of the whole year.
+    until_at : int
+        End of the captures, the morning after included, milliseconds since the epoch.
+    model : Model
+        The first version.
     """
 
     configuration: Path
@@ -57,19 +65,34 @@ class Prepared(NamedTuple):
     written: CapturesWritten
     first: date
     last: date
+    first_at: int
     ends_at: int
     morning_after: Path | None
     records: int
-
-    @property
-    def folders(self) -> tuple[Path, ...]:
-        """Folders of capture files, in their order."""
-        return (self.captures,) if self.morning_after is None else (self.captures, self.morning_after)
+    flights: pd.DataFrame
+    until_at: int
+    model: Model
 
     @property
     def judged_until_at(self) -> int | None:
         """Up to where the captures let the watermark go for sure; ``None`` if the last day stays open."""
         return None if self.morning_after is None else self.ends_at
+
+    @property
+    def watched(self) -> pd.DataFrame:
+        """Flights of the service days watched."""
+        at = self.flights["service_day_at"]
+        return self.flights[(at >= self.first_at) & (at < self.ends_at)]
+
+    def add(self, versions: str) -> None:
+        """Add tables of versions that took over to the configuration file, so that a replay knows them.
+
+        Raises
+        ------
+        SinkError, StorageFull
+            It can't be written.
+        """
+        write_whole(self.configuration, self.configuration.read_bytes() + versions.encode())
 
     def configure(self, service: ServiceText | None = None) -> None:
         """Write the configuration file.
@@ -115,7 +138,7 @@ def prepare(directory: Path, rows: int | None, *, full_year: bool, say: Callable
     flights = read_flights()
     january = training(flights)
     say(f"training on {len(january):,} flights of January")
-    pipeline = fit(january)
+    model = fit(january)
     train = directory / "train.csv"
     # In-sample scores would be too sure of themselves, and the score would seem to drift on day one.
     write_training_table(january.assign(score=cross_validated_scores(january)), train)
@@ -128,16 +151,16 @@ def prepare(directory: Path, rows: int | None, *, full_year: bool, say: Callable
     later = every.iloc[:rows]
     say(f"answering {len(later):,} flights from February on, and writing what was asked and answered as captures")
     captures = directory / "captures"
-    written = write_captures(later.assign(score=scores(pipeline, later)), captures)
+    written = write_captures(later.assign(score=scores(model, later)), captures)
     last = service_day_of(written.last_at)
     ends_at = int(later["service_day_at"].iloc[-1]) + _DAY_MS
     morning = between(flights, last + timedelta(days=1), last + timedelta(days=2))
     morning = morning[morning["scheduled_at"] < ends_at + _MORNING_MS]
-    morning_after, records = None, written.records
+    morning_after, records, until_at = None, written.records, written.last_at + 1
     # A day that is cut short must not be judged as if nobody had flown any more.
     if len(later) == len(every) and len(morning):
-        morning_after = directory / "morning-after"
-        records += write_captures(morning.assign(score=scores(pipeline, morning)), morning_after).records
+        morning_after, until_at = directory / "morning-after", ends_at + _MORNING_MS
+        records += write_captures(morning.assign(score=scores(model, morning)), morning_after).records
     return Prepared(
         configuration=directory / "streamer.toml",
         baseline=directory / "baseline",
@@ -149,9 +172,13 @@ def prepare(directory: Path, rows: int | None, *, full_year: bool, say: Callable
         written=written,
         first=service_day_of(written.first_at),
         last=last,
+        first_at=int(later["service_day_at"].iloc[0]),
         ends_at=ends_at,
         morning_after=morning_after,
         records=records,
+        flights=flights,
+        until_at=until_at,
+        model=model,
     )
 
 

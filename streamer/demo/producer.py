@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Final, NamedTuple
 
 from streamer.core.errors import SourceError
+from streamer.core.watermarks import END
 from streamer.demo.configuration import ENDPOINT, VARIANT
 from streamer.demo.pace import Pace
 from streamer.producer import NotPut, Origin, Put, Record, put_records, record_of
@@ -93,8 +94,15 @@ class Producer:
         self._pace, self._wait = pace, wait
         self.put = Put()
 
-    async def run(self, captures: Path) -> None:
-        """Put everything below a folder of capture files.
+    async def run(self, captures: Path, since_at: int = 0, until_at: int = END) -> None:
+        """Put what is below a folder of capture files.
+
+        Parameters
+        ----------
+        captures : Path
+            The folder.
+        since_at, until_at : int
+            Only hours that start from one time to the other, milliseconds since the epoch.
 
         Raises
         ------
@@ -104,6 +112,8 @@ class Producer:
         batch: list[Record] = []
         size_bytes = 0
         for start_at, path in hours_of(captures):
+            if not since_at <= start_at < until_at:
+                continue
             ahead = self._pace.ahead_seconds(start_at)
             if ahead > 0:
                 await self._send(batch)

@@ -20,6 +20,10 @@ class Incidents:
 
     async def deliver(self, actions: Sequence[Action]) -> None:
         """Keep the incidents among these."""
+        self.take(actions)
+
+    def take(self, actions: Sequence[Action]) -> None:
+        """Keep the incidents among these."""
         for action in actions:
             match action:
                 case Index(Incident() as incident) | Notify(incident=incident):

@@ -87,7 +87,8 @@ def test_a_baseline_from_counts_by_step_is_the_one_built_from_its_rows() -> None
         assert one.counts == other.counts
         assert one.hour_profile == other.hour_profile
         assert one.missing_by_hour == other.missing_by_hour
-        assert set(one.dispersion) == {"value", "spread", "missing"}
+        assert one.scores_by_hour == other.scores_by_hour
+        assert set(one.dispersion) == set(other.dispersion) - {"cells"}
         assert all(one.dispersion[name] == other.dispersion[name] for name in one.dispersion)
     assert built.timeline is not None
     assert found.timeline is not None

@@ -5,7 +5,7 @@ from functools import cache
 import pandas as pd
 
 from streamer.demo.flights import read_flights, training, watched
-from streamer.demo.model import cross_validated_scores, fit, scores
+from streamer.demo.model import Model, cross_validated_scores, fit, scores
 
 
 @cache
@@ -22,7 +22,13 @@ def january() -> pd.DataFrame:
 
 
 @cache
+def model() -> Model:
+    """January's."""
+    return fit(training(year()))
+
+
+@cache
 def to_july() -> pd.DataFrame:
     """Flights of February to July with the scores of January's model."""
     flights = watched(year())
-    return flights.assign(score=scores(fit(training(year())), flights))
+    return flights.assign(score=scores(model(), flights))

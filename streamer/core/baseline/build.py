@@ -13,15 +13,12 @@ from streamer.core.baseline.columns import BuildOptions, Column, columns_of, ski
 from streamer.core.baseline.dispersion import (
     cells_dispersion,
     missing_dispersion,
-    ranks_of,
-    score_dispersion,
     shares_by_time,
     short,
-    spread_of,
-    standardised,
 )
 from streamer.core.baseline.kinds import kind_of, truth_of
 from streamer.core.baseline.model import Baseline, Dispersion, FeatureBaseline, check
+from streamer.core.baseline.patterns import patterns_of
 from streamer.core.baseline.survey import FEW_VALUES, ColumnSurvey, Survey, survey_of
 from streamer.core.baseline.tally import TEXT_CHARACTERS, LabelTally, NumberTally, Tally
 from streamer.core.baseline.timeline import Calendar, Steps, calendar_of, steps_of, timeline_of, zone_of
@@ -30,8 +27,6 @@ from streamer.core.schema import Feature, Kind
 
 __all__ = ["BuildOptions", "Chunk", "build"]
 
-# Below this an hour-of-day profile is rounding.
-_LEAST_PROFILE: Final = 1e-9
 # Those with a dispersion, in the order they are written.
 _SCORES: Final = ("value", "rank", "spread", "rank spread", "missing", "cells")
 
@@ -172,25 +167,11 @@ def _number(
     valued = by_step[:, :-2]
     absent = by_step[:, -2:].sum(axis=1)
     missing, missing_by_hour = missing_dispersion(absent, rows_by_step, calendar)
-    several = {"missing": missing, "cells": cells_dispersion(valued)}
-    profile: tuple[float, ...] = ()
-    hourly: dict[str, tuple[float, ...]] = {}
-    value = standardised(counted.cells.means, own[:-2])
-    if value is not None:
-        score, deviation = value
-        several["value"], by_hour = score_dispersion(score, valued, calendar)
-        # The score is of values cut at 1 % and 99 %, told in their own deviation.
-        size = math.ldexp(deviation, counted.cells.scale) / moments.deviation
-        profile, hourly["value"] = _told(by_hour * size), _told(by_hour)
-        scores = {"spread": spread_of(score)}
-        rank = standardised(ranks_of(own[:-2]), own[:-2])
-        if rank is not None:
-            scores |= {"rank": rank[0], "rank spread": spread_of(rank[0])}
-        for name, one in scores.items():
-            found = standardised(one, own[:-2])
-            if found is not None:
-                several[name], by_hour = score_dispersion(found[0], valued, calendar)
-                hourly[name] = _told(by_hour)
+    patterns = patterns_of(counted.cells.means, own[:-2], valued, calendar)
+    several = {**patterns.dispersion, "missing": missing, "cells": cells_dispersion(valued)}
+    # The score is of values cut at 1 % and 99 %, told in their own deviation.
+    size = math.ldexp(patterns.deviation, counted.cells.scale) / moments.deviation if patterns.deviation else 0.0
+    profile = np.array(patterns.by_hour.get("value", ())) * size
     grid = grid_of(moments.mean, moments.deviation, max(abs(moments.minimum), abs(moments.maximum)))
     return FeatureBaseline(
         feature=counted.feature,
@@ -208,15 +189,10 @@ def _number(
         unit=grid.unit,
         center=grid.center,
         dispersion=_known(several),
-        hour_profile=profile,
-        scores_by_hour={name: hours for name, hours in sorted(hourly.items()) if hours},
+        hour_profile=short(profile),
+        scores_by_hour=dict(sorted(patterns.by_hour.items())),
         missing_by_hour=missing_by_hour,
     )
-
-
-def _told(by_hour: NDArray[np.float64]) -> tuple[float, ...]:
-    """Six digits; none where no hour differs."""
-    return short(by_hour) if np.abs(by_hour).max(initial=0.0) > _LEAST_PROFILE else ()
 
 
 def _known(several: dict[str, Dispersion | None]) -> dict[str, Dispersion]:

@@ -191,6 +191,13 @@ class FeatureBaseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Share of rows without a value."""
         return self.missing / self.rows if self.rows else 0.0
 
+    @property
+    def singletons(self) -> float:
+        """About how many categories were seen once; of those counted together, as if they fell off geometrically."""
+        rare = len(self.feature.values) - len(self.counts)
+        together = rare * rare / max(self.other, rare) if self.other else 0.0
+        return self.counts.count(1) + together if self.feature.values else 0.0
+
     def profile_over(self, hours: Sequence[int]) -> float:
         """Mean of the hour-of-day profile over some hours, in deviations; 0 without a profile."""
         if not self.hour_profile or not hours:

@@ -21,13 +21,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.detectors.scores import Direction, absent_cells, directions_of, shares_of, unseen_cells
-from streamer.core.detectors.tempering import error_of, levels_of, tempering
+from streamer.core.detectors.tempering import (
+    envelope_of,
+    error_of,
+    levels_of,
+    nats_of,
+    spread_envelope_of,
+    tempering,
+)
 from streamer.core.layout import FeatureCells, Layout
 from streamer.core.settings import DEFAULT_TOLERANCE, Tolerance
 from streamer.core.types import Cause
 
 # Natural parameters of the tilts, in deviations of the score, and the weight of all of a kind.
-_MEANS: Final = tuple(sign * size for size in (0.1, 0.25, 0.5, 1.0, 2.0, 4.0) for sign in (1, -1))
+_MEANS: Final = tuple(sign * size for size in (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0) for sign in (1, -1))
 _SPREADS: Final = (0.07, 0.2, 0.5, -0.15, -0.4)
 _CATEGORY_ODDS: Final = (1.35, 2.5, 8.0, 1 / 1.35, 1 / 2.5)
 _MISSING_ODDS: Final = (2.0, 5.0, 20.0, 100.0)
@@ -45,11 +52,15 @@ _WEIGHTS: Final = {
 KAPPA: Final = 2.5
 # An alternative whose tolerance is a larger part of it is dropped.
 _KEPT: Final = 0.7
-# Rows of the kind a baseline without any may have missed.
-_UNSEEN_ROWS: Final = 5.0
+# Rows of a kind that a baseline without any may have missed: upper 95 % limits of a count of none, and of
+# what lies beyond the two extremes of a sample (one row on each side is expected there).
+_UNSEEN_ROWS: Final = 3.0
+_BEYOND_ROWS: Final = 5.0
 # Alternatives of one feature, about: for the level at which one of them alone raises the alarm.
 _PER_FEATURE: Final = 40
 _LEAST_LOSS: Final = 1e-9
+# A share of values never seen matters sooner than the change of one that was.
+_OF_NEW: Final = 0.4
 _DAY_SECONDS: Final = 86_400
 
 
@@ -113,6 +124,13 @@ class _Alternative(NamedTuple):
     size: float
 
 
+class _Asked(NamedTuple):
+    """Nats at which an alternative alone raises the alarm, and how improbable a step must be for that."""
+
+    level: float
+    of_step: float
+
+
 class _Found(NamedTuple):
     name: str
     cause: Cause
@@ -124,7 +142,12 @@ class _Found(NamedTuple):
 
 
 def alternatives_of(
-    layout: Layout, threshold: float, tolerance: Tolerance = DEFAULT_TOLERANCE, *, kappa: float = KAPPA
+    layout: Layout,
+    threshold: float,
+    pane_seconds: float,
+    tolerance: Tolerance = DEFAULT_TOLERANCE,
+    *,
+    kappa: float = KAPPA,
 ) -> Alternatives:
     """Alternatives of every feature.
 
@@ -134,18 +157,21 @@ def alternatives_of(
         Cells of the baseline.
     threshold : float
         Panes to a false alarm: the level at which one alternative alone raises it follows from it.
+    pane_seconds : float
+        Length of a pane: those of one step of the baseline share its weather.
     tolerance : Tolerance
         Of drift that is too small to be worth an alert.
     kappa : float
         Standard errors of the baseline that are tolerated.
     """
-    level = math.log(threshold * max(len(layout.features), 1) * _PER_FEATURE)
     timeline = layout.baseline.timeline
     step_seconds = timeline.step_seconds if timeline is not None else _DAY_SECONDS
+    level = math.log(threshold * max(len(layout.features), 1) * _PER_FEATURE)
+    asked = _Asked(level, level + min(math.log(pane_seconds / step_seconds), 0.0))
     found: list[tuple[int, _Found]] = []
     resolution = np.full(len(layout.features), np.inf)
     for i, cells in enumerate(layout.features):
-        mine, resolution[i] = _of_feature(layout, cells, level, step_seconds, tolerance, kappa)
+        mine, resolution[i] = _of_feature(layout, cells, asked, step_seconds, tolerance, kappa)
         whole = sum(a.weight for one in mine for a in one.alternatives)
         for one in mine:
             kept = [a._replace(weight=a.weight / whole / len(layout.features)) for a in one.alternatives]
@@ -180,12 +206,14 @@ def alternatives_of(
 
 
 def _of_feature(
-    layout: Layout, cells: FeatureCells, level: float, step_seconds: int, tolerance: Tolerance, kappa: float
+    layout: Layout, cells: FeatureCells, asked: _Asked, step_seconds: int, tolerance: Tolerance, kappa: float
 ) -> tuple[list[_Found], float]:
     shares, rows = shares_of(layout, cells), max(cells.baseline.rows, 1)
     place = np.arange(cells.start, cells.stop)
     found: list[_Found] = []
     directions = directions_of(layout, cells)
+    categories = sum(direction.name == "category" for direction in directions)
+    mean = next((direction for direction in directions if direction.name == "value"), None)
     resolution = math.inf
     for direction in directions:
         levels = levels_of(direction.dispersion, step_seconds)
@@ -193,22 +221,28 @@ def _of_feature(
         if direction.name in ("value", "rank"):
             resolution = min(resolution, error / _KEPT)
         thetas = _thetas(direction)
-        weight = _WEIGHTS[direction.name] / len(thetas)
-        weight /= sum(other.name == direction.name for other in directions) if direction.name == "category" else 1
+        weight = _WEIGHTS[direction.name] / len(thetas) / (categories if direction.name == "category" else 1)
         least = tolerance.deviations
         if direction.name in ("category", "missing"):
             least = tolerance.points * float(direction.score.max() - direction.score.min())
-        kept = _tilts(direction.score, shares, thetas, weight, error, levels, level, least)
+        upward = downward = envelope_of(levels, nats_of(asked.of_step, levels))
+        if direction.name == "spread" and mean is not None:
+            upward = _with_shocks(upward, direction, mean, shares, step_seconds, asked)
+        envelopes = np.where(thetas[:, None] > 0, upward, downward)
+        kept = _tilts(direction.score, shares, thetas, error, levels[0], envelopes, asked.level)
+        own = [_Alternative(gain, loss, least, weight, theta) for gain, loss, theta in kept]
         by_hour = np.array(direction.by_hour or (0.0,) * 24)
-        found.append(_Found(direction.name, direction.cause, place, direction.score, by_hour, kept, direction.scale))
+        found.append(_Found(direction.name, direction.cause, place, direction.score, by_hour, own, direction.scale))
     base = layout.baseline_counts(cells)
-    phi = _of_a_day(cells, step_seconds)
+    phi = _of_longest(cells, step_seconds)
     unseen = Cause.WILD if cells.is_number else Cause.DRIFT
     for name, cause, mask in (("new", unseen, unseen_cells(cells)), ("gone", Cause.MISSING, absent_cells(cells))):
-        seen = float(base[mask].sum())
-        usual = min((seen + kappa * math.sqrt(seen * phi) + _UNSEEN_ROWS * phi) / rows, 0.5)
+        # As many unseen rows are expected as there are categories that were seen once (Good 1953).
+        seen = float(base[mask].sum()) + (cells.baseline.singletons if name == "new" else 0.0)
+        least = _BEYOND_ROWS if name == "new" and cells.is_number else _UNSEEN_ROWS
+        usual = min((seen + kappa * math.sqrt(seen * phi) + least * phi) / rows, 0.5)
         several = [
-            _share(share, usual, _WEIGHTS[name] / len(_NEW_SHARES), phi, tolerance.points / 2)
+            _share(share, usual, _WEIGHTS[name] / len(_NEW_SHARES), phi, _OF_NEW * tolerance.points)
             for share in _NEW_SHARES
             if share > 2 * usual
         ]
@@ -230,16 +264,32 @@ def _thetas(direction: Direction) -> NDArray[np.float64]:
             return np.array(_MEANS)
 
 
+def _with_shocks(
+    envelope: NDArray[np.float64],
+    spread: Direction,
+    mean: Direction,
+    shares: NDArray[np.float64],
+    step_seconds: int,
+    asked: _Asked,
+) -> NDArray[np.float64]:
+    """The envelope of a wider spread, where shocks of the mean go further."""
+    levels = levels_of(mean.dispersion, step_seconds)
+    if levels.shape[1] != len(envelope):
+        return envelope
+    curvature = abs(float(shares @ (spread.score * (np.square(mean.score) - 1)))) / 2
+    return np.maximum(envelope, spread_envelope_of(levels, nats_of(asked.of_step, levels), curvature))
+
+
 def _tilts(
     score: NDArray[np.float64],
     shares: NDArray[np.float64],
     thetas: NDArray[np.float64],
-    weight: float,
     error: float,
-    levels: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    envelopes: NDArray[np.float64],
     level: float,
-    least: float,
-) -> list[_Alternative]:
+) -> list[tuple[float, float, float]]:
+    """Gain, loss and theta of the tilts that the baseline can tell from its own error."""
     tolerated = error * np.sign(thetas)
     kept = np.abs(tolerated) <= _KEPT * np.abs(thetas)
     thetas, tolerated = thetas[kept], tolerated[kept]
@@ -248,11 +298,8 @@ def _tilts(
     loss = psi - slope[0]
     # What a row takes away when the change is just as large as tolerated.
     lost = np.maximum(loss - net * slope[1], _LEAST_LOSS)
-    phi = tempering(np.abs(net), lost, levels, level)
-    return [
-        _Alternative(float(gain), float(lose), least, weight, float(theta))
-        for gain, lose, theta in zip(net / phi, loss / phi, thetas, strict=True)
-    ]
+    phi = tempering(np.abs(net), lost, rows, envelopes[kept], level)
+    return list(zip((net / phi).tolist(), (loss / phi).tolist(), thetas.tolist(), strict=True))
 
 
 def _cumulant(
@@ -266,14 +313,10 @@ def _cumulant(
     return np.log(whole) + top[:, 0], weighed @ score / whole
 
 
-def _of_a_day(cells: FeatureCells, step_seconds: int) -> float:
-    """What is not in the baseline has no blocks of its own: it is as clustered as the values are in a day."""
-    dispersion = cells.baseline.dispersion_of("value")
-    levels = levels_of(dispersion, step_seconds)
-    if not levels.shape[1]:
-        return 1.0
-    at = min(max(round(math.log2(max(_DAY_SECONDS / step_seconds, 1.0))), 0), levels.shape[1] - 1)
-    return max(1.0, float(levels[1, at]))
+def _of_longest(cells: FeatureCells, step_seconds: int) -> float:
+    """What is not in the baseline has no blocks of its own: it is as clustered as the values are at worst."""
+    ratio = levels_of(cells.baseline.dispersion_of("value"), step_seconds)[1]
+    return float(ratio.max(initial=1.0))
 
 
 def _share(share: float, usual: float, weight: float, phi: float, least: float) -> _Alternative:

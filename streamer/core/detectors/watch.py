@@ -58,6 +58,8 @@ class Watch:
     resolution : list of float or None
         Smallest shift of each feature's mean, in deviations, that can be told from weather; ``None``
         where none can.
+    until_at : int or None
+        End of the last pane taken in, milliseconds since the epoch.
     """
 
     def __init__(
@@ -66,9 +68,9 @@ class Watch:
         self._layout = layout
         self._pane = pane_seconds * 1000
         self._threshold = max(apart_seconds / pane_seconds, 2.0)
-        self.bank = Bank(alternatives_of(layout, self._threshold, tolerance), self._threshold)
+        self.bank = Bank(alternatives_of(layout, self._threshold, pane_seconds, tolerance), self._threshold)
         self.resolution = [x if math.isfinite(x) else None for x in self.bank.alternatives.resolution.tolist()]
-        self._until_at: int | None = None
+        self.until_at: int | None = None
         timeline = layout.baseline.timeline
         self._zone = ZoneInfo(timeline.time_zone if timeline is not None else "UTC")
 
@@ -82,10 +84,10 @@ class Watch:
         counts : ndarray, shape (layout.size,), int64
             Rows in each cell.
         """
-        if self._until_at is not None:
-            self.bank.pass_by((pane_at - self._until_at) // self._pane)
+        if self.until_at is not None:
+            self.bank.pass_by((pane_at - self.until_at) // self._pane)
         self.bank.step(counts, as_datetime(pane_at + self._pane // 2).astimezone(self._zone).hour)
-        self._until_at = pane_at + self._pane
+        self.until_at = pane_at + self._pane
 
     def evidence(self) -> tuple[float, ...]:
         """Part of what raises the alarm that each feature has reached by itself, to three digits."""
@@ -145,16 +147,16 @@ class Watch:
         )
 
     def _at(self, step: float) -> int:
-        until_at = self._until_at or 0
+        until_at = self.until_at or 0
         # To a whole pane: the time of a change is not known better.
         return until_at - round(self.bank.steps - step) * self._pane
 
     def to_state(self) -> tuple[WatchState, NDArray[np.float64]]:
         """Everything needed to go on as if never stopped."""
-        return WatchState(self._threshold, self.bank.steps, self._until_at), self.bank.values.copy()
+        return WatchState(self._threshold, self.bank.steps, self.until_at), self.bank.values.copy()
 
     def restore(self, state: WatchState, values: NDArray[np.float64]) -> None:
         """Go on from a state; one of another threshold or of other alternatives is passed over."""
         if values.shape == self.bank.values.shape and state.threshold == self._threshold:
             self.bank.restore(state.steps, values)
-            self._until_at = state.until_at
+            self.until_at = state.until_at

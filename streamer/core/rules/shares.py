@@ -43,18 +43,9 @@ def surplus_z(view: FeatureView, count: int, score: str) -> float:
     if not count:
         return 0.0
     noise = noise_of(s.cells.baseline.dispersion_of(score), s.rows, max(s.cells.baseline.rows, 1))
-    allowed = min(max(_ALLOWED_FOR, _singletons(view)), noise.past_rows / 2)
+    allowed = min(max(_ALLOWED_FOR, s.cells.baseline.singletons), noise.past_rows / 2)
     z = shares_z(s.share(count) * noise.live_rows, noise.live_rows, allowed, noise.past_rows)
     return student_z(z, max(noise.degrees, SHARE_DEGREES))
-
-
-def _singletons(view: FeatureView) -> float:
-    """About how many categories the baseline had once: as if rows of the rare ones fell off geometrically."""
-    f = view.statistics.cells.baseline
-    if view.statistics.cells.is_number or not f.other:
-        return 0.0
-    rare = len(f.feature.values) - len(f.counts)
-    return rare * rare / max(f.other, rare)
 
 
 def _judged(view: FeatureView, rule: str, limit: float | None, count: int, score: str, what: str) -> Finding | None:

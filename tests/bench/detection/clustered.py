@@ -130,7 +130,7 @@ def alerts(family: Family, series: Series, months: int, seed: int, panes_an_hour
 
 def _alerts(timed: Timed, panes_an_hour: int) -> list[str]:
     threshold = float(DAYS * 24 * panes_an_hour)
-    bank = Bank(timed.alternatives(threshold), threshold)
+    bank = Bank(timed.alternatives(threshold, panes_an_hour), threshold)
     clustered, found = timed.traffic.clustered, []
     open_until: dict[int, int] = {}
     for day in range(0, DAYS, _AT_ONCE):
@@ -145,7 +145,7 @@ def _alerts(timed: Timed, panes_an_hour: int) -> list[str]:
 
 def _step(bank: Bank, counts: NDArray[np.int64], hour: int) -> list[Guilty]:
     bank.step(counts, hour % 24)
-    return bank.guilty() if bank.level >= 1.0 else []
+    return bank.guilty(min(1.0, float(bank.evidence.max()))) if bank.level >= 1.0 else []
 
 
 def delays(family: Family, series: Series, endpoints: int, seed: int, drifting: Sequence[Drifting]) -> list[Found]:
@@ -160,7 +160,7 @@ def delays(family: Family, series: Series, endpoints: int, seed: int, drifting: 
 
 def _runs(timed: Timed, asked: Drifting, rng: np.random.Generator) -> list[_Run]:
     panes, threshold = asked.panes_an_hour, float(DAYS * 24 * asked.panes_an_hour)
-    bank = Bank(timed.alternatives(threshold), threshold)
+    bank = Bank(timed.alternatives(threshold, panes), threshold)
     hours = timed.hours(0, _WARM_HOURS, panes)
     for hour, counts in zip(hours.tolist(), timed.panes(hours, panes), strict=True):
         bank.step(counts, hour % 24)

@@ -16,6 +16,7 @@ MONTH_PANES: Final = 7_200
 PANE_ROWS: Final = 50
 BASELINE_ROWS: Final = 10_000
 MONTHS_EACH: Final = 5
+_PANE_SECONDS: Final = 360
 _WARM_PANES: Final = 100
 _LONGEST_PANES: Final = 600
 _BLOCK: Final = 600
@@ -66,7 +67,7 @@ def months(laws: Sequence[Law], count: int, seed: int) -> Months:
     for month in range(count):
         if month % MONTHS_EACH == 0:
             endpoint = Endpoint(laws, BASELINE_ROWS, np.random.default_rng([seed, month]))
-            alternatives = alternatives_of(endpoint.layout, MONTH_PANES)
+            alternatives = alternatives_of(endpoint.layout, MONTH_PANES, _PANE_SECONDS)
         alarmed += _is_alarmed(endpoint, Bank(alternatives, MONTH_PANES))
     return Months(months=count, alarmed=alarmed, rate=alarmed / count, upper=upper_limit(alarmed, count))
 
@@ -86,7 +87,7 @@ def delays(laws: Sequence[Law], drifts: Drifts, features: Sequence[int], seed: i
     for at, feature in enumerate(features):
         rng = np.random.default_rng([seed, at])
         endpoint = Endpoint(laws, BASELINE_ROWS, rng)
-        alternatives = alternatives_of(endpoint.layout, MONTH_PANES)
+        alternatives = alternatives_of(endpoint.layout, MONTH_PANES, _PANE_SECONDS)
         for name, drift in drifts.items():
             law = drift(laws[feature])
             if law is not None:

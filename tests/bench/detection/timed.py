@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from streamer.core.baseline.build import BuildOptions, Chunk, build
 from streamer.core.baseline.cells import number_cells
-from streamer.core.baseline.dispersion import missing_dispersion, score_dispersion, spread_of, standardised
-from streamer.core.baseline.model import Baseline, Dispersion, FeatureBaseline, check
+from streamer.core.baseline.dispersion import missing_dispersion, short
+from streamer.core.baseline.model import Baseline, FeatureBaseline, check
+from streamer.core.baseline.patterns import patterns_of
 from streamer.core.baseline.survey import FEW_VALUES
 from streamer.core.baseline.timeline import HOUR, Calendar, Steps, calendar_of, timeline_of, zone_of
 from streamer.core.detectors.alternatives import Alternatives, alternatives_of
@@ -31,7 +32,6 @@ Counts = NDArray[np.int64]
 # A Monday's midnight.
 START_AT: Final = 1_704_067_200_000
 _SAMPLE_ROWS: Final = 10_000
-_LEAST_PROFILE: Final = 1e-9
 
 
 class Timed:
@@ -61,9 +61,9 @@ class Timed:
         by_step = [_inside(self._drawn(i, own, hours, traffic.rows)) for i, own in enumerate(traffic.features)]
         self.layout = Layout(timed(rough, columns, by_step, traffic.rows[: self.first_hour]))
 
-    def alternatives(self, threshold: float) -> Alternatives:
-        """As the product finds them."""
-        return alternatives_of(self.layout, threshold)
+    def alternatives(self, threshold: float, panes: int) -> Alternatives:
+        """As the product finds them for so many panes an hour."""
+        return alternatives_of(self.layout, threshold, HOUR / panes)
 
     def hours(self, first: int, count: int, panes: int) -> Counts:
         """Hour of each pane, so many to an hour, counted from the end of the baseline; shape (panes,)."""
@@ -119,21 +119,13 @@ def _timed(
 ) -> FeatureBaseline:
     own, valued = by_step.sum(axis=0), by_step[:, :-2].astype(np.int32)
     missing, missing_by_hour = missing_dispersion(by_step[:, -2:].sum(axis=1), rows, calendar)
-    several: dict[str, Dispersion | None] = {"value": None, "spread": None, "missing": missing}
-    profile: tuple[float, ...] = ()
     values = np.sort(column[~np.isnan(column)])
     few = np.unique(values)
     biggest = float(np.abs(values).max())
     cells = number_cells(values, few if len(few) <= FEW_VALUES else None, len(values), biggest)
-    value = standardised(cells.means, own[:-2])
-    if value is not None and f.deviation:
-        score, deviation = value
-        several["value"], by_hour = score_dispersion(score, valued, calendar)
-        size = math.ldexp(deviation, cells.scale) / f.deviation
-        profile = tuple(float(f"{hour * size:.6g}") for hour in by_hour.tolist())
-        spread = standardised(spread_of(score), own[:-2])
-        if spread is not None:
-            several["spread"], _ = score_dispersion(spread[0], valued, calendar)
+    patterns = patterns_of(cells.means, own[:-2], valued, calendar)
+    several = {**patterns.dispersion, "missing": missing}
+    size = math.ldexp(patterns.deviation, cells.scale) / f.deviation if f.deviation else 0.0
     return msgspec.structs.replace(
         f,
         rows=int(rows.sum()),
@@ -142,7 +134,8 @@ def _timed(
         counts=tuple(own[:-2].tolist()),
         # That of cells as a whole is left out: for numbers the detectors do not ask for it.
         dispersion={name: found for name, found in several.items() if found is not None},
-        hour_profile=profile if max(map(abs, profile), default=0.0) > _LEAST_PROFILE else (),
+        hour_profile=short(np.array(patterns.by_hour.get("value", ())) * size),
+        scores_by_hour=patterns.by_hour,
         missing_by_hour=missing_by_hour,
     )
 

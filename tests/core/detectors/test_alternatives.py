@@ -65,7 +65,7 @@ def test_scores_have_mean_0_and_variance_1_over_the_baseline(f: FeatureBaseline)
 @given(shapes)
 def test_no_alternative_grows_under_the_baseline_itself(f: FeatureBaseline) -> None:
     found = layout(f)
-    several = alternatives_of(found, THRESHOLD)
+    several = alternatives_of(found, THRESHOLD, 10)
     shares = shares_of(found, found.features[0])
     if not len(several.gain):
         return
@@ -80,7 +80,7 @@ def test_weights_sum_to_1_and_everything_is_finite(features: list[FeatureBaselin
         msgspec.structs.replace(f, feature=Feature(name=f"x{i}", side=Side.INPUT, kind=Kind.NUMERIC))
         for i, f in enumerate(features)
     ]
-    found = alternatives_of(layout(*named), THRESHOLD)
+    found = alternatives_of(layout(*named), THRESHOLD, 10)
     weights = np.bincount(found.feature, np.exp(found.log_weight), len(features))
     # A feature of so few rows that nothing can be told has no alternatives, and no weight.
     assert np.all((np.abs(weights - 1 / len(features)) < 1e-9) | (weights == 0))
@@ -90,7 +90,7 @@ def test_weights_sum_to_1_and_everything_is_finite(features: list[FeatureBaselin
 
 def test_what_a_small_baseline_cant_tell_is_left_out() -> None:
     few, many = of_counts([5] * 10), of_counts([50_000] * 10)
-    small, large = (alternatives_of(layout(f), THRESHOLD) for f in (few, many))
+    small, large = (alternatives_of(layout(f), THRESHOLD, 10) for f in (few, many))
     sizes = [np.abs(a.size[np.array([a.names[d] == "value" for d in a.direction])]) for a in (small, large)]
     assert sizes[0].min() >= 0.5
     assert sizes[1].min() == 0.1
@@ -98,18 +98,18 @@ def test_what_a_small_baseline_cant_tell_is_left_out() -> None:
 
 
 def test_a_constant_feature_is_watched_for_other_values_and_silences_nobody() -> None:
-    found = alternatives_of(layout(constant("c"), number("x")), THRESHOLD)
+    found = alternatives_of(layout(constant("c"), number("x")), THRESHOLD, 10)
     assert {found.names[d] for d, f in zip(found.direction, found.feature, strict=True) if f == 0} == {"new", "gone"}
     assert found.resolution[0] == np.inf
     assert np.all(np.isfinite(found.log_weight))
 
 
 def test_every_category_may_grow_and_shrink() -> None:
-    found = alternatives_of(layout(category("k", rows=30_000)), THRESHOLD)
+    found = alternatives_of(layout(category("k", rows=30_000)), THRESHOLD, 10)
     grown = {(d, np.sign(s)) for d, s in zip(found.direction, found.size, strict=True) if found.names[d] == "category"}
     assert len(grown) == 6
 
 
 def test_a_baseline_without_features_that_vary_has_no_alternatives() -> None:
     tiny = Baseline(rows=1, features=(of_counts([1]),))
-    assert len(alternatives_of(Layout(tiny), THRESHOLD).gain) == 0
+    assert len(alternatives_of(Layout(tiny), THRESHOLD, 10).gain) == 0

@@ -15,7 +15,7 @@ from tests.strategies import baseline, category, number
 
 THRESHOLD = 7_200.0
 LAYOUT = Layout(baseline(number("x", rows=10_000), number("y", rows=10_000), category("k", rows=9_000)))
-ALTERNATIVES = alternatives_of(LAYOUT, THRESHOLD)
+ALTERNATIVES = alternatives_of(LAYOUT, THRESHOLD, 10)
 
 
 def shares() -> list[NDArray[np.float64]]:
@@ -123,7 +123,7 @@ def test_the_order_of_rows_inside_a_pane_does_not_matter(order: list[int]) -> No
 
 
 def test_a_drift_too_small_to_matter_is_no_alarm_however_sure_it_is() -> None:
-    tolerant = alternatives_of(LAYOUT, THRESHOLD, Tolerance(deviations=0.6, points=0.3))
+    tolerant = alternatives_of(LAYOUT, THRESHOLD, 10, Tolerance(deviations=0.6, points=0.3))
     strict, lenient = bank(), Bank(tolerant, THRESHOLD)
     rng, moved = np.random.default_rng(8), tilted(shares(), 1, 0.3)
     for _ in range(500):

@@ -1,0 +1,67 @@
+"""Patterns: how the scores of a number's values vary with time, and at which hours they differ."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.core.baseline.dispersion import ranks_of, score_dispersion, short, spread_of, standardised
+from streamer.core.baseline.model import Dispersion
+from streamer.core.baseline.timeline import Calendar
+
+# Below this an hour-of-day profile is rounding.
+_LEAST_PROFILE: Final = 1e-9
+
+
+class Patterns(NamedTuple):
+    """What a baseline's steps tell of a number's values.
+
+    Attributes
+    ----------
+    dispersion : dict of str to Dispersion
+        Of the scores ``value``, ``rank``, ``spread``, ``rank spread``.
+    by_hour : dict of str to tuple of float
+        Their means by hour of day (24), where an hour differs.
+    deviation : float
+        Of the cells' means, values cut as they are: one deviation of the value's score.
+    """
+
+    dispersion: dict[str, Dispersion]
+    by_hour: dict[str, tuple[float, ...]]
+    deviation: float
+
+
+def patterns_of(
+    means: NDArray[np.float64], counts: NDArray[np.int64], by_step: NDArray[np.int32], calendar: Calendar | None
+) -> Patterns:
+    """Patterns of a number that varies; empty of a constant.
+
+    Parameters
+    ----------
+    means : ndarray, shape (cells,), float64
+        Mean of each value cell.
+    counts : ndarray, shape (cells,), int64
+        Rows in each.
+    by_step : ndarray, shape (steps, cells), int32
+        Rows of each step.
+    calendar : Calendar or None
+        ``None``: no hours.
+    """
+    found = Patterns({}, {}, 0.0)
+    value = standardised(means, counts)
+    if value is None:
+        return found
+    scores = {"value": value[0], "spread": spread_of(value[0])}
+    rank = standardised(ranks_of(counts), counts)
+    if rank is not None:
+        scores |= {"rank": rank[0], "rank spread": spread_of(rank[0])}
+    for name, score in scores.items():
+        scaled = standardised(score, counts)
+        if scaled is None:
+            continue
+        dispersion, by_hour = score_dispersion(scaled[0], by_step, calendar)
+        if dispersion is not None:
+            found.dispersion[name] = dispersion
+        if np.abs(by_hour).max(initial=0.0) > _LEAST_PROFILE:
+            found.by_hour[name] = short(by_hour)
+    return found._replace(deviation=value[1])
