@@ -27,13 +27,14 @@ def bench(
     from rich.console import Console
     from rich.table import Table
 
-    from streamer.bench import alone, callbacks, cost, detectors, fetch, latency, memory
+    from streamer.bench import alone, callbacks, cost, detectors, evidence, fetch, latency, memory
     from streamer.bench import hostile as hostile_bench
     from streamer.bench import service as service_bench
     from streamer.bench import steady as steady_bench
 
     # Each in a process of its own: one measurement's freed memory would hide the next one's.
     results: dict[str, object] = {"cost": alone.run(cost.measure, records)}
+    results["evidence"] = alone.run(evidence.measure, evidence.RECORDS)
     results["detectors"] = alone.run(detectors.measure, 2_000)
     if endpoints:
         results["memory"] = alone.run(memory.measure, endpoints)

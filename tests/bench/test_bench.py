@@ -6,7 +6,7 @@ import json
 import pytest
 
 from streamer.__main__ import main
-from streamer.bench import alone, callbacks, cost, detectors, fetch, hostile, latency, memory, service, steady
+from streamer.bench import alone, callbacks, cost, detectors, evidence, fetch, hostile, latency, memory, service, steady
 from streamer.bench.meter import Meter
 from streamer.bench.records import START_AT
 from streamer.bench.topic import Topic
@@ -28,6 +28,13 @@ def test_named_detectors_are_measured_by_kind_and_a_pane_s_sample_by_record() ->
     found = detectors.measure(20)
     assert min(found.adwin, found.kswin, found.half_space_trees) > 0
     assert found.sampled > 0
+
+
+def test_detection_is_measured_against_the_same_road_without_it() -> None:
+    found = evidence.measure(1_500)
+    assert found.without > 0
+    assert found.share < 1
+    assert found.state_bytes < 8_000
 
 
 def test_open_endpoints_are_weighed() -> None:
@@ -148,7 +155,7 @@ def test_the_command_prints_one_json_object(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit) as caught:
         main(["bench", "--json", "--records", "1000", "--hostile", "0", "--endpoints", "0"])
     assert caught.value.code == 0
-    assert sorted(json.loads(capsys.readouterr().out)) == ["cost", "detectors", "fetch"]
+    assert sorted(json.loads(capsys.readouterr().out)) == ["cost", "detectors", "evidence", "fetch"]
 
 
 def test_hostile_records_meet_every_reason_there_is_to_refuse_one() -> None:

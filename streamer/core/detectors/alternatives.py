@@ -69,8 +69,10 @@ class Alternatives(NamedTuple):
 
     Attributes
     ----------
-    cells : ndarray, shape (directions, longest), int64
-        Place of each direction's cells in a profile's counts, padded with its first.
+    cells : ndarray, shape (groups, longest), int64
+        Places of a feature's cells in a profile's counts, padded with its first.
+    group : ndarray, shape (directions,), int64
+        Row of ``cells`` each direction's scores are of.
     start, stop : ndarray, shape (directions,), int64
         Stretch of the counts they are in.
     scores : ndarray, shape (directions, longest), float64
@@ -99,6 +101,7 @@ class Alternatives(NamedTuple):
     """
 
     cells: NDArray[np.int64]
+    group: NDArray[np.int64]
     start: NDArray[np.int64]
     stop: NDArray[np.int64]
     scores: NDArray[np.float64]
@@ -180,13 +183,18 @@ def alternatives_of(
     longest = max((len(one.cells) for _, one in found), default=0)
     count = [len(one.alternatives) for _, one in found]
     several = [a for _, one in found for a in one.alternatives]
-    places = np.zeros((len(found), longest), np.int64)
     scores = np.zeros((len(found), longest))
     for row, (_, one) in enumerate(found):
-        places[row] = one.cells[0]
-        places[row, : len(one.cells)], scores[row, : len(one.cells)] = one.cells, one.scores
+        scores[row, : len(one.cells)] = one.scores
+    named, group = np.unique(np.array([i for i, _ in found], np.int64), return_inverse=True)
+    places = np.zeros((len(named), longest), np.int64)
+    for row, i in enumerate(named.tolist()):
+        cells = layout.features[i]
+        places[row] = cells.start
+        places[row, : cells.stop - cells.start] = np.arange(cells.start, cells.stop)
     return Alternatives(
         cells=places,
+        group=group,
         start=np.array([one.cells[0] for _, one in found], np.int64),
         stop=np.array([one.cells[-1] + 1 for _, one in found], np.int64),
         scores=scores,

@@ -23,10 +23,12 @@ from numpy.typing import NDArray
 from streamer.core.detectors.alternatives import Alternatives
 from streamer.core.types import Cause
 
-# Evidence is kept this far above what raises the alarm, in nats, so that an alert can fall again.
-_ABOVE: Final = 0.7
-# Alternatives of a feature within so many nats of the strongest may be what happened.
-_NEAR: Final = 1.0
+# Evidence is kept at this many times what raises the alarm, so that an alert can fall again.
+_ABOVE: Final = 2.0
+# Of one pane; more is beyond all doubt, and beyond what a number can hold.
+_MOST_NATS: Final = 600.0
+# Alternatives of a feature that have this part of the strongest's evidence may be what happened.
+_NEAR: Final = 0.37
 # Of the rows since the change.
 _MOST: Final = 0.5
 # Standard deviations of the interval of the time of change.
@@ -87,7 +89,8 @@ class Bank:
     keys : int
         That share the threshold: together they must reach so many times it.
     values : ndarray, shape (5, alternatives), float64
-        Logarithm of the evidence; mean and mean square of the time of change; scores and rows since.
+        Evidence, weighted, as part of the threshold; mean and mean square of the time of change; scores
+        and rows since.
     """
 
     def __init__(self, alternatives: Alternatives, threshold: float) -> None:
@@ -96,8 +99,9 @@ class Bank:
         self.steps = 0
         self.keys = 1
         self.values = np.zeros((5, len(alternatives.feature)))
-        self.values[0] = -np.inf
-        self._most = math.log(threshold) + _ABOVE - alternatives.log_weight
+        # What a change that may begin with the next pane starts with.
+        self._begin = np.exp(alternatives.log_weight) / threshold
+        self._sign = np.sign(alternatives.gain)
 
     def step(self, counts: NDArray[np.int64], hour: int = 0) -> None:
         """Take in a pane.
@@ -113,16 +117,23 @@ class Bank:
             self.pass_by(1)
             return
         a = self.alternatives
-        own = counts[a.cells]
-        score = np.einsum("dk,dk->d", own, a.scores)
+        own = counts[a.cells].astype(np.float64)
+        score = np.einsum("dk,dk->d", own[a.group], a.scores)
         rows = self._rows(counts)
         score -= rows * a.along[:, hour]
-        self._start()
         rows_of, score_of = rows[a.direction], score[a.direction]
-        self.values[0] += a.gain * score_of - a.loss * rows_of
-        self.values[3] += score_of
-        self.values[4] += rows_of
-        np.minimum(self.values[0], self._most + math.log(self.keys), out=self.values[0])
+        part = self.values[0]
+        young = self._begin / (part + self._begin)
+        since = self.values[1:]
+        since *= 1 - young
+        since[0] += young * self.steps
+        since[1] += young * self.steps**2
+        since[2] += score_of
+        since[3] += rows_of
+        part += self._begin
+        part *= np.exp(np.minimum(a.gain * score_of - a.loss * rows_of, _MOST_NATS))
+        np.minimum(part, _ABOVE * self.keys, out=part)
+        self.steps += 1
 
     def pass_by(self, panes: int) -> None:
         """Let empty panes go by: they count as time, and are no evidence of anything."""
@@ -134,33 +145,22 @@ class Bank:
         rows: NDArray[np.float64] = (before[a.stop] - before[a.start]).astype(np.float64)
         return rows
 
-    def _start(self) -> None:
-        """Add the change that begins with this pane to those that may have begun."""
-        log, mean, square, score, rows = self.values
-        new = np.logaddexp(log, 0.0)
-        old = np.exp(log - new)
-        young = 1 - old
-        self.values[0] = new
-        self.values[1] = old * mean + young * self.steps
-        self.values[2] = old * square + young * self.steps**2
-        self.values[3] = old * score
-        self.values[4] = old * rows
-        self.steps += 1
+    @property
+    def bound(self) -> float:
+        """What ``level`` is at most."""
+        return float(self.values[0].sum())
 
     @property
     def evidence(self) -> NDArray[np.float64]:
         """Part of the threshold each feature has reached by itself with what is large enough, shape (features,)."""
         a = self.alternatives
-        parts = np.exp(self.values[0] + a.log_weight - math.log(self.threshold))
         # However sure it is, what is too small to matter is no alarm, and no company for others.
-        parts[~self._is_large()] = 0.0
+        parts = np.where(self._is_large(), self.values[0], 0.0)
         of_feature: NDArray[np.float64] = np.bincount(a.feature, parts, minlength=len(a.resolution)).astype(np.float64)
         return of_feature
 
     def _is_large(self) -> NDArray[np.bool_]:
-        large: NDArray[np.bool_] = (
-            np.sign(self.alternatives.gain) * self.values[3] >= self.alternatives.least * self.values[4]
-        )
+        large: NDArray[np.bool_] = self._sign * self.values[3] >= self.alternatives.least * self.values[4]
         return large
 
     @property
@@ -177,14 +177,13 @@ class Bank:
     def _guilty(self, feature: int, evidence: float) -> Guilty:
         a = self.alternatives
         mine = np.flatnonzero(a.feature == feature)
-        log, _, _, score, rows = self.values[:, mine]
-        weighed = log + a.log_weight[mine]
+        part, _, _, score, rows = self.values[:, mine]
         # Several may be at the bound on evidence: what the rows since the change were worth tells them apart.
         worth = a.gain[mine] * score - a.loss[mine] * rows
         # Where most rows are what the baseline never had, that is what happened, and a mean moved by it.
         is_new = np.array([a.names[d] == "new" for d in a.direction[mine]]) & (score >= _MOST * rows)
         large = self._is_large()[mine]
-        near = large & (weighed >= weighed[large].max(initial=-np.inf) - _NEAR)
+        near = large & (part >= part[large].max(initial=0.0) * _NEAR)
         candidates = near & is_new if (near & is_new).any() else near
         lead = int(mine[np.argmax(np.where(candidates, worth, -np.inf))])
         _, mean, square, total, count = self.values[:, lead].tolist()

@@ -29,7 +29,10 @@ def accuse(watches: Sequence[tuple[Key, Watch]], start_at: int, end_at: int) -> 
     keys = len(watches)
     for _, watch in watches:
         watch.bank.keys = keys
-    if sum(watch.bank.level for _, watch in watches) < keys or not keys:
+    # The first is quick, and hardly ever passed.
+    if not keys or sum(watch.bank.bound for _, watch in watches) < keys:
+        return []
+    if sum(watch.bank.level for _, watch in watches) < keys:
         return []
     strongest = max(float(watch.bank.evidence.max(initial=0.0)) for _, watch in watches)
     least = min(strongest, float(keys))

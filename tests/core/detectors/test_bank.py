@@ -29,7 +29,7 @@ def pane(rng: np.random.Generator, of: list[NDArray[np.float64]], rows: int = 50
 def tilted(of: list[NDArray[np.float64]], feature: int, theta: float) -> list[NDArray[np.float64]]:
     """One feature's mean moved by about theta deviations."""
     first = LAYOUT.features[feature].start
-    at = next(d for d, name in enumerate(ALTERNATIVES.names) if name == "value" and ALTERNATIVES.cells[d, 0] == first)
+    at = next(d for d, name in enumerate(ALTERNATIVES.names) if name == "value" and ALTERNATIVES.start[d] == first)
     weighed = of[feature] * np.exp(theta * ALTERNATIVES.scores[at][: len(of[feature])])
     return [weighed / weighed.sum() if i == feature else p for i, p in enumerate(of)]
 
