@@ -52,6 +52,8 @@ _WEIGHTS: Final = {
 KAPPA: Final = 2.5
 # An alternative whose tolerance is a larger part of it is dropped.
 _KEPT: Final = 0.7
+# Large changes are soon proven: they need less of the weight.
+_HEAVY: Final = 0.7
 # Rows of a kind that a baseline without any may have missed: upper 95 % limits of a count of none, and of
 # what lies beyond the two extremes of a sample (one row on each side is expected there).
 _UNSEEN_ROWS: Final = 3.0
@@ -229,7 +231,8 @@ def _of_feature(
         if direction.name in ("value", "rank"):
             resolution = min(resolution, error / _KEPT)
         thetas = _thetas(direction)
-        weight = _WEIGHTS[direction.name] / len(thetas) / (categories if direction.name == "category" else 1)
+        weights = np.where(np.abs(thetas) > 1.0, _HEAVY, 1.0)
+        weights *= _WEIGHTS[direction.name] / weights.sum() / (categories if direction.name == "category" else 1)
         least = tolerance.deviations
         if direction.name in ("category", "missing"):
             least = tolerance.points * float(direction.score.max() - direction.score.min())
@@ -238,7 +241,7 @@ def _of_feature(
             upward = _with_shocks(upward, direction, mean, shares, step_seconds, asked)
         envelopes = np.where(thetas[:, None] > 0, upward, downward)
         kept = _tilts(direction.score, shares, thetas, error, levels[0], envelopes, asked.level)
-        own = [_Alternative(gain, loss, least, weight, theta) for gain, loss, theta in kept]
+        own = [_Alternative(gain, loss, least, float(weights[at]), theta) for at, gain, loss, theta in kept]
         by_hour = np.array(direction.by_hour or (0.0,) * 24)
         found.append(_Found(direction.name, direction.cause, place, direction.score, by_hour, own, direction.scale))
     base = layout.baseline_counts(cells)
@@ -296,8 +299,8 @@ def _tilts(
     rows: NDArray[np.float64],
     envelopes: NDArray[np.float64],
     level: float,
-) -> list[tuple[float, float, float]]:
-    """Gain, loss and theta of the tilts that the baseline can tell from its own error."""
+) -> list[tuple[int, float, float, float]]:
+    """Index, gain, loss and theta of the tilts that the baseline can tell from its own error."""
     tolerated = error * np.sign(thetas)
     kept = np.abs(tolerated) <= _KEPT * np.abs(thetas)
     thetas, tolerated = thetas[kept], tolerated[kept]
@@ -307,7 +310,9 @@ def _tilts(
     # What a row takes away when the change is just as large as tolerated.
     lost = np.maximum(loss - net * slope[1], _LEAST_LOSS)
     phi = tempering(np.abs(net), lost, rows, envelopes[kept], level)
-    return list(zip((net / phi).tolist(), (loss / phi).tolist(), thetas.tolist(), strict=True))
+    return list(
+        zip(np.flatnonzero(kept).tolist(), (net / phi).tolist(), (loss / phi).tolist(), thetas.tolist(), strict=True)
+    )
 
 
 def _cumulant(

@@ -36,7 +36,7 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     family : Family
     panes_an_hour, months : int
     rate, upper : float
-        Alerts a month, and the upper 95 % limit: the wider of Poisson's and that of the spread between endpoints.
+        Alerts a month, an alarm being laid on the strongest feature, and the upper 95 % limit: the wider of Poisson's and that of the spread between endpoints.
     alarmed : float
         Share of months with one.
     directions : dict of str to int
@@ -145,7 +145,7 @@ def _alerts(timed: Timed, panes_an_hour: int) -> list[str]:
 
 def _step(bank: Bank, counts: NDArray[np.int64], hour: int) -> list[Guilty]:
     bank.step(counts, hour % 24)
-    return bank.guilty(min(1.0, float(bank.evidence.max()))) if bank.level >= 1.0 else []
+    return bank.guilty(float(bank.evidence.max()))[:1] if bank.level >= 1.0 else []
 
 
 def delays(family: Family, series: Series, endpoints: int, seed: int, drifting: Sequence[Drifting]) -> list[Found]:
