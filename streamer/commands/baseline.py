@@ -23,8 +23,6 @@ _DAY_SECONDS = 86_400
 # Fewer days don't show how weekdays and weeks differ: four of each weekday do.
 _ENOUGH_DAYS = 28
 # A month of the default panes, for what detection can tell.
-_MONTH_PANES = 259_200
-_PANE_SECONDS = 10
 _TOP_LABELS = 3
 _LABEL_CHARACTERS = 24
 _PIPE_COLUMNS = 160
@@ -303,10 +301,10 @@ def _few(timeline: "Timeline") -> str:
 
 def _resolutions(baseline: "Baseline") -> list[float | None]:
     """Of each feature, in its deviations; ``None`` for categories and where nothing varies."""
-    from streamer.core.detectors.alternatives import alternatives_of
+    from streamer.core.detectors.alternatives import resolution_of
     from streamer.core.layout import Layout
 
-    found = alternatives_of(Layout(baseline), _MONTH_PANES, _PANE_SECONDS).resolution
+    found = resolution_of(Layout(baseline))
     return [float(f"{value:.3g}") if isfinite(value) else None for value in found.tolist()]
 
 

@@ -1,5 +1,6 @@
 """``streamer validate``: the configuration as it holds, its baselines, and what to mind."""
 
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -145,6 +146,11 @@ def _span_warnings(endpoint: "EndpointConfig") -> list[str]:
 def _word(endpoint: "EndpointConfig", baseline: "Baseline | None") -> Word:
     if baseline is None:
         warnings = ["baseline_is_traffic is set, but there is no baseline"] if endpoint.baseline_is_traffic else []
+        if endpoint.false_alarms is not None:
+            warnings.append(
+                "false_alarms is set, but a baseline learned from the first rows knows no weather: "
+                "where rows of an hour hang together, there will be more of them"
+            )
         return Word(f"learned from the first {endpoint.burn_in_rows:,} rows", warnings, {})
     text = f"baseline {baseline.id}, {baseline.rows:,} rows, {len(baseline.features)} features"
     timeline = baseline.timeline
@@ -162,4 +168,20 @@ def _word(endpoint: "EndpointConfig", baseline: "Baseline | None") -> Word:
         warnings.append("its time column spans too little, so records are taken as independent: alarms are likelier")
     elif days < _ENOUGH_DAYS:
         warnings.append("fewer than 28 days: how weekdays and weeks differ is hardly known")
+    if endpoint.false_alarms is not None:
+        text += _resolution(baseline)
     return Word(text, warnings, {})
+
+
+def _resolution(baseline: "Baseline") -> str:
+    """The finest and the coarsest of what detection can tell from weather."""
+    from streamer.core.detectors.alternatives import resolution_of
+    from streamer.core.layout import Layout
+
+    layout = Layout(baseline)
+    named = zip(resolution_of(layout).tolist(), (f.feature.name for f in baseline.features), strict=True)
+    told = sorted((size, name) for size, name in named if isfinite(size))
+    if not told:
+        return ""
+    (least, finest), (most, coarsest) = told[0], told[-1]
+    return f", tells a lasting shift from weather from {least:.2g} sd ({finest}) to {most:.2g} sd ({coarsest}) on"

@@ -210,3 +210,16 @@ def test_of_an_endpoint_without_a_baseline_nothing_is_claimed(
     path.write_text(f'[[endpoint]]\nname = "churn"\n{DETECTORS}')
     _, out, _ = run(capsys, "validate", str(path))
     assert out.count("its false alarms are not known before a baseline is learned") == 2
+
+
+def test_what_detection_can_tell_from_weather_is_said_where_drift_is_looked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = configured(tmp_path, "false_alarms = '1 per month'\n", with_days(31))
+    assert "tells a lasting shift from weather from 0." in run(capsys, "validate", asked)[1]
+    assert "from weather" not in run(capsys, "validate", configured(tmp_path, "", with_days(31)))[1]
+
+
+def test_drift_without_a_baseline_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "s.toml").write_text("[[endpoint]]\nname = 'churn'\nfalse_alarms = '1 per month'\n")
+    assert "knows no weather" in run(capsys, "validate", str(tmp_path / "s.toml"))[1]

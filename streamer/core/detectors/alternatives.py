@@ -98,8 +98,7 @@ class Alternatives(NamedTuple):
     names : tuple of str
         Of each direction.
     resolution : ndarray, shape (features,), float64
-        Smallest shift of the mean, in deviations, that the baseline can tell from weather; infinite
-        where there is none.
+        See ``resolution_of``.
     """
 
     cells: NDArray[np.int64]
@@ -174,9 +173,8 @@ def alternatives_of(
     level = math.log(threshold * max(len(layout.features), 1) * _PER_FEATURE)
     asked = _Asked(level, level + min(math.log(pane_seconds / step_seconds), 0.0))
     found: list[tuple[int, _Found]] = []
-    resolution = np.full(len(layout.features), np.inf)
     for i, cells in enumerate(layout.features):
-        mine, resolution[i] = _of_feature(layout, cells, asked, step_seconds, tolerance, kappa)
+        mine = _of_feature(layout, cells, asked, step_seconds, tolerance, kappa)
         whole = sum(a.weight for one in mine for a in one.alternatives)
         for one in mine:
             kept = [a._replace(weight=a.weight / whole / len(layout.features)) for a in one.alternatives]
@@ -211,25 +209,38 @@ def alternatives_of(
         scales=tuple(one.scale for _, one in found),
         causes=tuple(one.cause for _, one in found),
         names=tuple(one.name for _, one in found),
-        resolution=resolution,
+        resolution=resolution_of(layout, kappa=kappa),
     )
+
+
+def resolution_of(layout: Layout, *, kappa: float = KAPPA) -> NDArray[np.float64]:
+    """Smallest shift of each feature's mean that the baseline can tell from weather, in deviations, shape (features,).
+
+    Infinite for categories, and where nothing varies.
+    """
+    found = np.full(len(layout.features), np.inf)
+    timeline = layout.baseline.timeline
+    step_seconds = timeline.step_seconds if timeline is not None else _DAY_SECONDS
+    for i, cells in enumerate(layout.features):
+        for direction in directions_of(layout, cells):
+            if direction.name in ("value", "rank"):
+                levels = levels_of(direction.dispersion, step_seconds)
+                found[i] = min(found[i], error_of(levels, max(cells.baseline.rows, 1), kappa) / _KEPT)
+    return found
 
 
 def _of_feature(
     layout: Layout, cells: FeatureCells, asked: _Asked, step_seconds: int, tolerance: Tolerance, kappa: float
-) -> tuple[list[_Found], float]:
+) -> list[_Found]:
     shares, rows = shares_of(layout, cells), max(cells.baseline.rows, 1)
     place = np.arange(cells.start, cells.stop)
     found: list[_Found] = []
     directions = directions_of(layout, cells)
     categories = sum(direction.name == "category" for direction in directions)
     mean = next((direction for direction in directions if direction.name == "value"), None)
-    resolution = math.inf
     for direction in directions:
         levels = levels_of(direction.dispersion, step_seconds)
         error = error_of(levels, rows, kappa)
-        if direction.name in ("value", "rank"):
-            resolution = min(resolution, error / _KEPT)
         thetas = _thetas(direction)
         weights = np.where(np.abs(thetas) > 1.0, _HEAVY, 1.0)
         weights *= _WEIGHTS[direction.name] / weights.sum() / (categories if direction.name == "category" else 1)
@@ -258,7 +269,7 @@ def _of_feature(
             if share > 2 * usual
         ]
         found.append(_Found(name, cause, place, mask.astype(np.float64), np.zeros(24), several))
-    return found, resolution
+    return found
 
 
 def _thetas(direction: Direction) -> NDArray[np.float64]:

@@ -36,7 +36,8 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     family : Family
     panes_an_hour, months : int
     rate, upper : float
-        Alerts a month, an alarm being laid on the strongest feature, and the upper 95 % limit: the wider of Poisson's and that of the spread between endpoints.
+        Alerts a month, an alarm being laid on the strongest feature, and the upper 95 % limit: the wider of
+        Poisson's and that of the spread between endpoints.
     alarmed : float
         Share of months with one.
     directions : dict of str to int
