@@ -73,7 +73,7 @@ class AlertSinksConfig(Table):
 class RetrainingBusConfig(EventBridgeConfig):
     """Retraining requests to an EventBridge bus, and when there are any."""
 
-    after: Duration = Field(default=604_800, ge=0, description="A drift that fires this long asks for retraining")
+    after: Duration = Field(default=604_800, ge=0, description="A drift that has lasted this long asks for retraining")
     every: Duration | None = Field(default=None, ge=3_600, description="A schedule: this often without any trouble")
     cool_down: Duration = Field(default=604_800, ge=0, description="After a request there is none for this long")
 

@@ -238,6 +238,8 @@ def thaw_endpoint(
     endpoint.runs = {} if endpoint.restarted else dict(body.runs)
     for track in endpoint.tracks.values():
         endpoint.restarted += track.roster.restarted if track.roster is not None else ()
+    if any(track.watch is not None and track.watch.restarted for track in endpoint.tracks.values()):
+        endpoint.restarted += ("its evidence of drift begins anew: it is asked for another budget or by other panes",)
     endpoint.traffic.invalid = dict(body.invalid)
     endpoint.traffic.reasons = {start: dict(reasons) for start, reasons in body.reasons.items()}
     endpoint.closed_at = body.closed_at

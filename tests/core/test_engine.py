@@ -473,3 +473,11 @@ def test_an_idle_shard_lets_the_last_window_close() -> None:
         now += 10_000
         closed += engine.empty(ShardId("shard-0"), now)
     assert any(isinstance(a, Index) and isinstance(a.document, EndpointDocument) for a in closed)
+
+
+def test_another_budget_begins_the_evidence_anew_and_says_so() -> None:
+    asked = msgspec.structs.replace(KNOWN, false_alarm_seconds=86_400)
+    engine, found = changed(msgspec.structs.replace(SETTINGS, endpoints=(asked, LEARNED)), BASELINES)
+    (said,) = engine.endpoints["known"].restarted
+    assert "evidence of drift begins anew" in said
+    assert [d["records"] for d in endpoint_windows(found)] == [12, 12, 12, 12, 2]

@@ -60,6 +60,8 @@ class Watch:
         where none can.
     until_at : int or None
         End of the last pane taken in, milliseconds since the epoch.
+    restarted : bool
+        Whether a state was of no use.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Watch:
         self.bank = Bank(alternatives_of(layout, self._threshold, pane_seconds, tolerance), self._threshold)
         self.resolution = [x if math.isfinite(x) else None for x in self.bank.alternatives.resolution.tolist()]
         self.until_at: int | None = None
+        self.restarted = False
         timeline = layout.baseline.timeline
         self._zone = ZoneInfo(timeline.time_zone if timeline is not None else "UTC")
 
@@ -156,7 +159,8 @@ class Watch:
         return WatchState(self._threshold, self.bank.steps, self.until_at), self.bank.values.copy()
 
     def restore(self, state: WatchState, values: NDArray[np.float64]) -> None:
-        """Go on from a state; one of another threshold or of other alternatives is passed over."""
-        if values.shape == self.bank.values.shape and state.threshold == self._threshold:
+        """Go on from a state; one of another threshold or of other alternatives is of no use: ``restarted`` says so."""
+        self.restarted = values.shape != self.bank.values.shape or state.threshold != self._threshold
+        if not self.restarted:
             self.bank.restore(state.steps, values)
             self.until_at = state.until_at
