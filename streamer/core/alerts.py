@@ -103,6 +103,7 @@ class AlertBookState(msgspec.Struct, frozen=True):
     held: list[Held] = []
     mutes: list[MuteRule] = []
     resolved: list[str] = []
+    at: int = 0
 
 
 class AlertBook:
@@ -114,11 +115,17 @@ class AlertBook:
         Whose.
     spans : AlertSpans
         Hold, keep-firing and repeat.
+
+    Attributes
+    ----------
+    at : int
+        Watermark it was last advanced to; 0 before any.
     """
 
     def __init__(self, endpoint: str, spans: AlertSpans) -> None:
         self._endpoint = endpoint
         self._spans = spans
+        self.at = 0
         self._open: dict[Cause, Open] = {}
         self._held: dict[Cause, Held] = {}
         self._mutes: list[MuteRule] = []
@@ -159,6 +166,7 @@ class AlertBook:
                 # As large as trouble is, and not proven: no trouble yet, and no end of one either.
                 doubted.add((finding.cause, finding.judge))
         judged = frozenset(judged) - doubted
+        self.at = at
         self._mutes = [mute for mute in self._mutes if mute.until_at > at]
         actions: list[Action] = []
         for cause in Cause:
@@ -314,7 +322,7 @@ class AlertBook:
         return Fingerprint(hash_of(self._endpoint, incident.cause))
 
     def _id(self, incident: Open) -> str:
-        return hash_of(self._fingerprint(incident), str(incident.since_at))
+        return hash_of(self._fingerprint(incident), str(incident.active_at))
 
     def _document(self, incident: Open, at: int, muted_until_at: int | None) -> Incident:
         resolved = incident.state is AlertState.RESOLVED
@@ -343,7 +351,7 @@ class AlertBook:
         """Everything needed to go on as if never stopped."""
         incidents = [msgspec.structs.replace(self._open[cause]) for cause in Cause if cause in self._open]
         held = [msgspec.structs.replace(self._held[cause]) for cause in Cause if cause in self._held]
-        return AlertBookState(self._endpoint, incidents, held, list(self._mutes), list(self._resolved))
+        return AlertBookState(self._endpoint, incidents, held, list(self._mutes), list(self._resolved), self.at)
 
     @classmethod
     def from_state(cls, state: AlertBookState, spans: AlertSpans) -> "AlertBook":
@@ -352,6 +360,7 @@ class AlertBook:
         book._open = {incident.cause: msgspec.structs.replace(incident) for incident in state.incidents}
         book._held = {held.cause: msgspec.structs.replace(held) for held in state.held}
         book._mutes, book._resolved = list(state.mutes), list(state.resolved)
+        book.at = state.at
         return book
 
 

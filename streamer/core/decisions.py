@@ -182,7 +182,7 @@ def apply(decision: Decision, endpoint: Endpoint | None, at: int, baseline: Base
         outcome = _Outcome(Effect.NO_ENDPOINT, [])
     elif isinstance(decision, Mute):
         rule = MuteRule(decision.cause, decision.feature, decision.until_at)
-        muted = endpoint.book.mute(rule, endpoint.closed_at)
+        muted = endpoint.book.mute(rule, endpoint.decided_at)
         outcome = _Outcome(Effect.OVER, []) if muted is None else _Outcome(Effect.APPLIED, muted)
     elif isinstance(decision, Accept):
         outcome = _accepted(decision, endpoint, at)
@@ -198,20 +198,20 @@ def _on_incident(decision: Acknowledge | FalseAlarm, endpoint: Endpoint | None) 
     if endpoint is None or incident is None:
         return _Outcome(Effect.NO_INCIDENT if endpoint is None else Effect.RESOLVED, [])
     if isinstance(decision, Acknowledge):
-        return _Outcome(Effect.APPLIED, endpoint.book.acknowledge(incident, decision.by, endpoint.closed_at))
+        return _Outcome(Effect.APPLIED, endpoint.book.acknowledge(incident, decision.by, endpoint.decided_at))
     # No model is to be trained because of it, and none of its data is left out.
     retraining = endpoint.retraining.state
     retraining.open.pop(incident.cause, None)
     if incident.cause is Cause.DRIFT:
         retraining.drift = None
-    return _Outcome(Effect.APPLIED, endpoint.book.refute(incident, endpoint.closed_at))
+    return _Outcome(Effect.APPLIED, endpoint.book.refute(incident, endpoint.decided_at))
 
 
 def _accepted(decision: Accept, endpoint: Endpoint, at: int) -> _Outcome:
     begins_at = endpoint.tracks.boundary(max(decision.from_at, endpoint.closed_at, at))
     endpoint.tracks.accept(begins_at)
     endpoint.retraining.state.drift = None
-    return _Outcome(Effect.APPLIED, endpoint.book.accept(endpoint.closed_at, begins_at), begins_at)
+    return _Outcome(Effect.APPLIED, endpoint.book.accept(endpoint.decided_at, begins_at), begins_at)
 
 
 def _added(decision: AddVersion, endpoint: Endpoint, at: int, baseline: Baseline | None) -> _Outcome:

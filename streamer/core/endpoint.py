@@ -13,7 +13,7 @@ from streamer.core.baseline.model import Baseline
 from streamer.core.detectors.watches import accuse
 from streamer.core.documents import endpoint_document, feature_document
 from streamer.core.due import Due
-from streamer.core.eventtime import as_datetime
+from streamer.core.eventtime import as_datetime, hours_of
 from streamer.core.retraining import RetrainingBook, Serving
 from streamer.core.rules.budget import within_budget
 from streamer.core.rules.judge import Judgement, gravest, judge, unwatched
@@ -80,6 +80,11 @@ class Endpoint:
         self._window = settings.spans.window * 1000
         self._pane = settings.spans.pane * 1000
 
+    @property
+    def decided_at(self) -> int:
+        """When its incidents were last looked at: a decision on them takes effect then."""
+        return max(self.closed_at, self.book.at)
+
     def next_close_at(self) -> int:
         """End of the next window to close; ``END`` if none is open."""
         ends = [end for t in self.tracks.values() if (end := t.next_close_at()) is not None]
@@ -140,6 +145,10 @@ class Endpoint:
         findings, shared = self.traffic.judge(due, end_at, rules)
         judged = {(cause, Judge.RULES) for cause in shared | unwatched(rules)}
         accused = self._accused(end_at - self._window, end_at)
+        shared_findings = list(findings)
+        # Whoever is accused and has no rows now is not acquitted by others that have.
+        absent = {f.key for f in accused} - {d.track.key for d in due if d.statistics}
+        waiting = {(f.cause, Judge.EVIDENCE) for f in accused if f.key in absent}
         for d in due:
             own = self._judge_features(d, end_at, rules)
             judged |= {(cause, Judge.RULES) for j in own for cause in j.judged}
@@ -152,16 +161,16 @@ class Endpoint:
                 said, could = d.track.roster.close(d.track.key, end_at - self._window, end_at)
                 mine += said
             judged |= {(cause, Judge.DETECTORS) for cause in could}
-            _settle(d, own, [*(f for f in findings if f.key.variant in ("", d.track.key.variant)), *mine])
+            _settle(d, own, [*(f for f in shared_findings if f.key.variant in ("", d.track.key.variant)), *mine])
             findings += mine
         actions: list[Action] = alarms
         for d in due:
             actions += self._write(d.track, d.window, d.statistics if d.window.late is None else None)
         independent = _assumes_independence([d.track for d in due])
-        told = self.book.advance(end_at, findings, judged, assumes_independence=independent)
+        told = self.book.advance(end_at, findings, judged - waiting, assumes_independence=independent)
         actions += told
+        self.retraining.note(_incidents(told))
         if due:
-            self.retraining.note(_incidents(told))
             actions += self.retraining.advance(end_at, self._serving(due))
         for d in due:
             self._learn(d.track, end_at)
@@ -317,10 +326,7 @@ class Endpoint:
         """Hours of day a window touches, in the zone of the baseline's profile."""
         if track.baseline is None or track.baseline.timeline is None:
             return ()
-        zone = ZoneInfo(track.baseline.timeline.time_zone)
-        hours = min(max(self._window // 3_600_000, 1), 24)
-        middles = [start_at + (2 * i + 1) * self._window // (2 * hours) for i in range(hours)]
-        return tuple(as_datetime(at).astimezone(zone).hour for at in middles)
+        return hours_of(start_at, self._window, ZoneInfo(track.baseline.timeline.time_zone))
 
 
 def _baseline_of(track: Track, window: Window) -> Baseline | None:

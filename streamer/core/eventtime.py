@@ -1,6 +1,7 @@
 """Event times: milliseconds since the epoch, UTC, and the grids they fall on."""
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 # 2000-01-01 and 2100-01-01: an event time outside is a broken clock, not a date.
 EARLIEST_AT = 946_684_800_000
@@ -60,3 +61,18 @@ def parse_time(text: str) -> int:
     if not EARLIEST_AT <= at < LATEST_AT:
         raise ValueError("time outside 2000 to 2100")
     return at
+
+
+def hours_of(start_at: int, length: int, zone: ZoneInfo) -> tuple[int, ...]:
+    """Hours of day that a span touches in a zone: of the middles of as many pieces as it has hours, one to 24.
+
+    Parameters
+    ----------
+    start_at, length : int
+        Milliseconds since the epoch; milliseconds.
+    zone : ZoneInfo
+        Whose hours.
+    """
+    hours = min(max(length // 3_600_000, 1), 24)
+    middles = [start_at + (2 * i + 1) * length // (2 * hours) for i in range(hours)]
+    return tuple(as_datetime(at).astimezone(zone).hour for at in middles)

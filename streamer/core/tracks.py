@@ -73,6 +73,11 @@ class Generation(Track):
         return super().due(end_at) if end_at <= self.ends_at else None
 
     @property
+    def is_awake(self) -> bool:
+        """Whether it has closed a pane, does not sleep, and has not given way to the next generation."""
+        return super().is_awake and self.window_at is not None and self.window_at < self.ends_at
+
+    @property
     def is_over(self) -> bool:
         """Whether all its windows are closed, and no late record can revise them any more."""
         closed = self.window_at is None or self.asleep or self.window_at >= self.ends_at

@@ -251,7 +251,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
     Attributes
     ----------
     id : str
-        Hash of fingerprint and ``since``.
+        Hash of fingerprint and the watermark at which it was first seen.
     revision : int
         Number of changes; grows by one each.
     fingerprint : Fingerprint

@@ -126,7 +126,7 @@ class Share(msgspec.Struct, frozen=True):
     by_hour: tuple[float, ...]
 
 
-class FeatureBaseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+class FeatureBaseline(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """One feature as it was in training.
 
     Attributes

@@ -14,6 +14,7 @@ frequencies of species and the estimation of population parameters", Biometrika 
 design: ``detection.md`` 4.1 and 8.1.
 """
 
+import hashlib
 import math
 from typing import Final, NamedTuple
 
@@ -99,6 +100,8 @@ class Alternatives(NamedTuple):
         Of each direction.
     resolution : ndarray, shape (features,), float64
         See ``resolution_of``.
+    digest : str
+        Of what a row is worth: two with one digest judge alike.
     """
 
     cells: NDArray[np.int64]
@@ -118,6 +121,7 @@ class Alternatives(NamedTuple):
     causes: tuple[Cause, ...]
     names: tuple[str, ...]
     resolution: NDArray[np.float64]
+    digest: str
 
 
 class _Alternative(NamedTuple):
@@ -192,6 +196,9 @@ def alternatives_of(
         cells = layout.features[i]
         places[row] = cells.start
         places[row, : cells.stop - cells.start] = np.arange(cells.start, cells.stop)
+    gain, loss = np.array([a.gain for a in several]), np.array([a.loss for a in several])
+    log_weight = np.log(np.array([a.weight for a in several]))
+    worth = b"".join(array.tobytes() for array in (gain, loss, log_weight, scores))
     return Alternatives(
         cells=places,
         group=group,
@@ -201,15 +208,16 @@ def alternatives_of(
         along=np.array([one.along for _, one in found], np.float64).reshape(-1, 24),
         direction=np.repeat(np.arange(len(found)), count),
         feature=np.repeat(np.array([i for i, _ in found], np.int64), count),
-        gain=np.array([a.gain for a in several]),
-        loss=np.array([a.loss for a in several]),
+        gain=gain,
+        loss=loss,
         least=np.array([a.least for a in several]),
-        log_weight=np.log(np.array([a.weight for a in several])),
+        log_weight=log_weight,
         size=np.array([a.size for a in several]),
         scales=tuple(one.scale for _, one in found),
         causes=tuple(one.cause for _, one in found),
         names=tuple(one.name for _, one in found),
         resolution=resolution_of(layout, kappa=kappa),
+        digest=hashlib.sha256(worth).hexdigest()[:16],
     )
 
 

@@ -15,6 +15,7 @@ averages); M. Pollak (1985), "Optimal detection of a change in distribution", An
 """
 
 import math
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -103,15 +104,15 @@ class Bank:
         self._begin = np.exp(alternatives.log_weight) / threshold
         self._sign = np.sign(alternatives.gain)
 
-    def step(self, counts: NDArray[np.int64], hour: int = 0) -> None:
+    def step(self, counts: NDArray[np.int64], hours: Sequence[int] = (0,)) -> None:
         """Take in a pane.
 
         Parameters
         ----------
         counts : ndarray, shape (layout.size,), int64
             Rows in each cell.
-        hour : int
-            Of the day, in the baseline's zone.
+        hours : sequence of int
+            Of the day, that the pane touches, in the baseline's zone.
         """
         if not counts.any():
             self.pass_by(1)
@@ -120,7 +121,7 @@ class Bank:
         own = counts[a.cells].astype(np.float64)
         score = np.einsum("dk,dk->d", own[a.group], a.scores)
         rows = self._rows(counts)
-        score -= rows * a.along[:, hour]
+        score -= rows * (a.along[:, hours[0]] if len(hours) == 1 else a.along[:, list(hours)].mean(axis=1))
         rows_of, score_of = rows[a.direction], score[a.direction]
         part = self.values[0]
         young = self._begin / (part + self._begin)

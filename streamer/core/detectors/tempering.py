@@ -124,7 +124,8 @@ def nats_of(level: float, levels: NDArray[np.float64]) -> NDArray[np.float64]:
         Each length is twice the one before.
     """
     nats: NDArray[np.float64] = level - _RARER * math.log(2) * np.arange(levels.shape[1], dtype=np.float64)
-    return nats
+    found: NDArray[np.float64] = np.maximum(nats, 0.0)
+    return found
 
 
 def tempering(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from streamer.core.detectors.alternatives import alternatives_of
 from streamer.core.detectors.bank import Bank, Guilty
-from streamer.core.eventtime import as_datetime, as_text
+from streamer.core.eventtime import as_text, hours_of
 from streamer.core.evidence import chance_z
 from streamer.core.layout import Layout
 from streamer.core.settings import DEFAULT_TOLERANCE, Tolerance
@@ -30,11 +30,17 @@ class WatchState(msgspec.Struct, frozen=True):
         The bank's.
     until_at : int or None
         End of the last pane taken in, milliseconds since the epoch; ``None`` before the first.
+    keys : int
+        The bank's.
+    alternatives : str
+        Digest of the bank's: evidence of others is of no use.
     """
 
     threshold: float
     steps: int
     until_at: int | None
+    keys: int = 1
+    alternatives: str = ""
 
 
 class Watch:
@@ -89,7 +95,7 @@ class Watch:
         """
         if self.until_at is not None:
             self.bank.pass_by((pane_at - self.until_at) // self._pane)
-        self.bank.step(counts, as_datetime(pane_at + self._pane // 2).astimezone(self._zone).hour)
+        self.bank.step(counts, hours_of(pane_at, self._pane, self._zone))
         self.until_at = pane_at + self._pane
 
     def evidence(self) -> tuple[float, ...]:
@@ -156,11 +162,14 @@ class Watch:
 
     def to_state(self) -> tuple[WatchState, NDArray[np.float64]]:
         """Everything needed to go on as if never stopped."""
-        return WatchState(self._threshold, self.bank.steps, self.until_at), self.bank.values.copy()
+        bank = self.bank
+        state = WatchState(self._threshold, bank.steps, self.until_at, bank.keys, bank.alternatives.digest)
+        return state, bank.values.copy()
 
     def restore(self, state: WatchState, values: NDArray[np.float64]) -> None:
         """Go on from a state; one of another threshold or of other alternatives is of no use: ``restarted`` says so."""
-        self.restarted = values.shape != self.bank.values.shape or state.threshold != self._threshold
+        asked = (self._threshold, self.bank.alternatives.digest)
+        self.restarted = (state.threshold, state.alternatives) != asked or values.shape != self.bank.values.shape
         if not self.restarted:
             self.bank.restore(state.steps, values)
-            self.until_at = state.until_at
+            self.until_at, self.bank.keys = state.until_at, state.keys

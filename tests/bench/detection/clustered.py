@@ -145,7 +145,7 @@ def _alerts(timed: Timed, panes_an_hour: int) -> list[str]:
 
 
 def _step(bank: Bank, counts: NDArray[np.int64], hour: int) -> list[Guilty]:
-    bank.step(counts, hour % 24)
+    bank.step(counts, (hour % 24,))
     return bank.guilty(float(bank.evidence.max()))[:1] if bank.level >= 1.0 else []
 
 
@@ -164,7 +164,7 @@ def _runs(timed: Timed, asked: Drifting, rng: np.random.Generator) -> list[_Run]
     bank = Bank(timed.alternatives(threshold, panes), threshold)
     hours = timed.hours(0, _WARM_HOURS, panes)
     for hour, counts in zip(hours.tolist(), timed.panes(hours, panes), strict=True):
-        bank.step(counts, hour % 24)
+        bank.step(counts, (hour % 24,))
     if bank.level >= 1.0:
         # An alert is open before anything drifts: there is nothing to be first.
         return []

@@ -102,11 +102,11 @@ def test_restored_anywhere_it_goes_on_as_if_never_stopped(seed: int, rows: list[
     panes = [pane(rng, shares(), n) for n in rows]
     straight, broken = bank(), bank()
     for i, counts in enumerate(panes):
-        straight.step(counts, i % 24)
+        straight.step(counts, (i % 24,))
         if i == stop:
             steps, values, broken = broken.steps, broken.values, bank()
             broken.restore(steps, values)
-        broken.step(counts, i % 24)
+        broken.step(counts, (i % 24,))
     assert np.array_equal(straight.values, broken.values)
     assert straight.steps == broken.steps
     assert straight.guilty(0.1) == broken.guilty(0.1)
