@@ -42,12 +42,13 @@ def demo(
     require_extra()
     from streamer.adapters.clock import SystemClock
     from streamer.adapters.terminal import TerminalSink
+    from streamer.app.incidents import Incidents
     from streamer.demo.labels import foreseen, tell
     from streamer.demo.live import Live, write_received
     from streamer.demo.pace import Pace
     from streamer.demo.preparation import make_anew, prepare
     from streamer.demo.stage import DRAINING_SECONDS, emulated_aws, running_service
-    from streamer.demo.story import Incidents, RetrainingLines, told
+    from streamer.demo.story import RetrainingLines, told
     from streamer.progress import progress
 
     screen, console = Console(stderr=True), Console()

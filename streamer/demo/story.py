@@ -6,43 +6,8 @@ from datetime import date
 from rich.console import Console
 from rich.table import Table
 
-from streamer.core.types import Action, AlertState, Incident, Index, Notify, Retrain
+from streamer.core.types import Action, Incident, Retrain
 from streamer.demo.history import HISTORY, Comparison, Found, Happening, compare, days_of
-
-
-class Incidents:
-    """A sink that keeps the newest revision of each incident: from the index, or from what people are told."""
-
-    name = "incidents"
-
-    def __init__(self) -> None:
-        self._newest: dict[str, Incident] = {}
-
-    async def deliver(self, actions: Sequence[Action]) -> None:
-        """Keep the incidents among these."""
-        self.take(actions)
-
-    def take(self, actions: Sequence[Action]) -> None:
-        """Keep the incidents among these."""
-        for action in actions:
-            match action:
-                case Index(Incident() as incident) | Notify(incident=incident):
-                    known = self._newest.get(incident.id)
-                    # Queues keep no order.
-                    if known is None or known.revision <= incident.revision:
-                        self._newest[incident.id] = incident
-
-    async def commit(self) -> None:
-        """Nothing is left to do."""
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-    @property
-    def fired(self) -> list[Incident]:
-        """Incidents that fired, by their beginning."""
-        over_or_firing = (AlertState.FIRING, AlertState.RESOLVED)
-        return sorted((i for i in self._newest.values() if i.state in over_or_firing), key=lambda i: (i.since, i.cause))
 
 
 class RetrainingLines:

@@ -28,6 +28,10 @@ WINDOW = 300_000
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    return made(tmp_path)
+
+
+def made(tmp_path: Path) -> Path:
     """A folder with a baseline, a configuration and captures of an hour, ten a window."""
     (tmp_path / "churn").mkdir()
     (tmp_path / "churn" / "baseline.json").write_bytes(encode(baseline()))

@@ -9,13 +9,14 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from streamer.app.incidents import Incidents
 from streamer.app.replay import Replay
 from streamer.config.load import load
 from streamer.core.errors import SinkError
 from streamer.core.types import Cause, Incident, Notify
 from streamer.demo.history import days_of
 from streamer.demo.preparation import Prepared, make_anew, prepare
-from streamer.demo.story import Incidents, found_of, told
+from streamer.demo.story import found_of, told
 from streamer.summary import Summary
 
 

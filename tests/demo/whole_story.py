@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from streamer.adapters.tables import table_chunks
+from streamer.app.incidents import Incidents
 from streamer.config.load import load
 from streamer.core.baseline.build import BuildOptions, build
 from streamer.core.baseline.model import encode
@@ -17,7 +18,6 @@ from streamer.demo.captures import captures, write_training_table
 from streamer.demo.configuration import ENDPOINT, TIME_ZONE, VARIANT, configuration_text
 from streamer.demo.model import Model, scores
 from streamer.demo.pipeline import VERSION, retrained
-from streamer.demo.story import Incidents
 from tests.demo import january, model, to_july, year
 from tests.strategies import batch
 
