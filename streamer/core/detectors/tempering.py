@@ -22,9 +22,9 @@ from streamer.core.baseline.model import Dispersion
 # The envelope is carried on to blocks of so many days, at the growth measured.
 _REACH_SECONDS: Final = 7 * 86_400
 _MOST_GROWTH: Final = 2.0
-# Part of the logarithm of a block's length by which it may be the more probable: with all of it, alerts on
-# the recorded series were twice as many; with none, a drift of a quarter deviation under jitter took 7 % longer.
-_RARER: Final = 0.1
+# Part of the logarithm of a block's length by which it may be the more probable: with all of it, alerts on the
+# recorded series were half as many again; with a tenth, a drift of .25 sd under hourly jitter took a fifth longer.
+_RARER: Final = 0.2
 
 
 def student_square(level: NDArray[np.float64] | float, degrees: NDArray[np.float64] | float) -> NDArray[np.float64]:
