@@ -222,8 +222,8 @@ def paired(there: Sequence[Incident], here: Sequence[Incident], until: datetime)
     for trouble, mine in of_here.items():
         others = of_there.get(trouble, ())
         candidates += ((overlap, b, a) for a in mine for overlap, b in _overlapping(a, others, until))
-    # The same incident comes first where overlaps are equal: a list beside itself pairs entirely.
-    candidates.sort(key=lambda c: (-c[0], c[1].id != c[2].id, max(c[1].since, c[2].since), sorted((c[1].id, c[2].id))))
+    # A key that knows no sides. By ids last, so that a list beside itself pairs entirely.
+    candidates.sort(key=lambda c: (-c[0], max(c[1].since, c[2].since), sorted((c[1].id, c[2].id))))
     taken_there: set[str] = set()
     taken_here: set[str] = set()
     pairs = []
