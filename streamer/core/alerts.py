@@ -15,15 +15,14 @@ by a verdict: then its cause is held back until the condition has had a break.
 """
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
 from typing import Final
 
 import msgspec
 
+from streamer.core.contributions import merged
 from streamer.core.eventtime import as_datetime
 from streamer.core.identity import hash_of
 from streamer.core.mutes import Held, MuteRule, muted_until
-from streamer.core.rounding import rounded
 from streamer.core.settings import AlertSpans
 from streamer.core.types import (
     Action,
@@ -272,7 +271,7 @@ class AlertBook:
         incident.judges = _with(incident.judges, findings)
         incident.assumes_independence |= assumes_independence
         before = incident.contributions
-        incident.contributions = _merged(before, findings)
+        incident.contributions = merged(before, findings)
         severity = severity_of(incident.cause, incident.contributions)
         graver = severity is Severity.CRITICAL and incident.severity is not Severity.CRITICAL
         if graver or incident.severity is Severity.INFO:
@@ -370,32 +369,3 @@ def _is_judged(cause: Cause, judges: tuple[Judge, ...], judged: _Judged) -> bool
 
 def _with(judges: tuple[Judge, ...], findings: list[Finding]) -> tuple[Judge, ...]:
     return tuple(judge for judge in Judge if judge in judges or any(f.judge is judge for f in findings))
-
-
-def _merged(before: list[Contribution], findings: list[Finding]) -> list[Contribution]:
-    """The worst window of each feature so far, heaviest first."""
-    worst = {(c.feature, c.variant, c.model_version): c for c in before}
-    for f in findings:
-        who = (f.feature, f.key.variant, f.key.version)
-        known = worst.get(who)
-        if known is None or f.weight > known.weight:
-            since = as_datetime(f.since_at) if known is None else min(known.since, as_datetime(f.since_at))
-            worst[who] = _contribution(f, since=since)
-    return sorted(worst.values(), key=lambda c: (-c.weight, c.feature, c.variant, c.model_version))
-
-
-def _contribution(finding: Finding, since: datetime) -> Contribution:
-    return Contribution(
-        feature=finding.feature,
-        variant=finding.key.variant,
-        model_version=finding.key.version,
-        rule=finding.rule,
-        since=since,
-        live=rounded(finding.live),
-        expected=rounded(finding.expected),
-        size=rounded(finding.size),
-        unit=finding.unit,
-        weight=rounded(finding.weight),
-        rows=finding.rows,
-        words=finding.words,
-    )
