@@ -9,6 +9,7 @@ _TEMPLATE = """\
 [[endpoint]]
 name = {name}
 {baseline}
+{drift}
 
 # window = "5 min"              # what is summarised and judged as one
 # time_zone = "Europe/Paris"    # where the users live: hours and weekdays are told in it
@@ -34,6 +35,7 @@ name = {name}
 # sqlite = "streamer.sqlite"
 # retention = "90 d"
 """
+_DRIFT = 'false_alarms = "1 per month"     # drift of any feature is looked for, and so many false alarms are borne'
 _LEARN = '# baseline = "baselines/{name}"   # without one it is learned from the first traffic'
 
 
@@ -48,4 +50,6 @@ def template(name: str, baseline: str | None) -> str:
         Its baseline's folder or file, relative to the configuration's folder.
     """
     line = f"baseline = {toml_text(baseline)}" if baseline is not None else _LEARN.format(name=name)
-    return _TEMPLATE.format(name=toml_text(name), baseline=line)
+    # A baseline learned from the first rows knows no weather: there it is for whoever asks.
+    drift = _DRIFT if baseline is not None else f"# {_DRIFT}"
+    return _TEMPLATE.format(name=toml_text(name), baseline=line, drift=drift)

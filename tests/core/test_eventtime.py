@@ -1,12 +1,14 @@
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.core.eventtime import EARLIEST_AT, LATEST_AT, as_datetime, as_text, parse_time, start_of
+from streamer.core.eventtime import EARLIEST_AT, LATEST_AT, as_datetime, as_text, hours_of, parse_time, start_of
 from tests.strategies import START
 
+HOUR = 3_600_000
 times = st.integers(EARLIEST_AT, LATEST_AT - 1)
 
 
@@ -101,3 +103,21 @@ def test_a_time_is_in_the_span_that_starts_at_its_start(at: int, span: int, offs
     start = start_of(at, span, offset)
     assert start <= at < start + span * 1000
     assert (start - offset * 1000) % (span * 1000) == 0
+
+
+def test_hours_follow_the_clocks_of_their_zone_when_they_change() -> None:
+    zone = ZoneInfo("America/New_York")
+    # 10 March 2013, 07:00 UTC: from 01:59 to 03:00 in New York.
+    change_at = parse_time("2013-03-10T07:00:00Z")
+    assert hours_of(change_at - HOUR, HOUR, zone) == (1,)
+    assert hours_of(change_at, HOUR, zone) == (3,)
+    assert hours_of(change_at - 2 * HOUR, 4 * HOUR, zone) == (0, 1, 3, 4)
+    # In winter the same time of day is an hour earlier there.
+    assert hours_of(parse_time("2013-03-09T12:00:00Z"), HOUR, zone) == (7,)
+    assert hours_of(parse_time("2013-03-11T12:00:00Z"), HOUR, zone) == (8,)
+
+
+def test_short_spans_have_one_hour_and_days_have_24() -> None:
+    assert hours_of(0, 10_000, ZoneInfo("UTC")) == (0,)
+    assert hours_of(0, 24 * HOUR, ZoneInfo("UTC")) == tuple(range(24))
+    assert len(hours_of(0, 7 * 24 * HOUR, ZoneInfo("UTC"))) == 24
