@@ -172,13 +172,15 @@ def alternatives_of(
     kappa : float
         Standard errors of the baseline that are tolerated.
     """
-    timeline = layout.baseline.timeline
-    step_seconds = timeline.step_seconds if timeline is not None else _DAY_SECONDS
+    step_seconds = _step_seconds(layout)
     level = math.log(threshold * max(len(layout.features), 1) * _PER_FEATURE)
     asked = _Asked(level, level + min(math.log(pane_seconds / step_seconds), 0.0))
     found: list[tuple[int, _Found]] = []
+    resolution: list[float] = []
     for i, cells in enumerate(layout.features):
-        mine = _of_feature(layout, cells, asked, step_seconds, tolerance, kappa)
+        directions = directions_of(layout, cells)
+        resolution.append(_resolution(cells, directions, step_seconds, kappa))
+        mine = _of_feature(layout, cells, directions, asked, step_seconds, tolerance, kappa)
         whole = sum(a.weight for one in mine for a in one.alternatives)
         for one in mine:
             kept = [a._replace(weight=a.weight / whole / len(layout.features)) for a in one.alternatives]
@@ -216,7 +218,7 @@ def alternatives_of(
         scales=tuple(one.scale for _, one in found),
         causes=tuple(one.cause for _, one in found),
         names=tuple(one.name for _, one in found),
-        resolution=resolution_of(layout, kappa=kappa),
+        resolution=np.array(resolution),
         digest=hashlib.sha256(worth).hexdigest()[:16],
     )
 
@@ -226,24 +228,39 @@ def resolution_of(layout: Layout, *, kappa: float = KAPPA) -> NDArray[np.float64
 
     Infinite for categories, and where nothing varies.
     """
-    found = np.full(len(layout.features), np.inf)
+    step_seconds = _step_seconds(layout)
+    return np.array(
+        [_resolution(cells, directions_of(layout, cells), step_seconds, kappa) for cells in layout.features]
+    )
+
+
+def _step_seconds(layout: Layout) -> int:
     timeline = layout.baseline.timeline
-    step_seconds = timeline.step_seconds if timeline is not None else _DAY_SECONDS
-    for i, cells in enumerate(layout.features):
-        for direction in directions_of(layout, cells):
-            if direction.name in ("value", "rank"):
-                levels = levels_of(direction.dispersion, step_seconds)
-                found[i] = min(found[i], error_of(levels, max(cells.baseline.rows, 1), kappa) / _KEPT)
-    return found
+    return timeline.step_seconds if timeline is not None else _DAY_SECONDS
+
+
+def _resolution(cells: FeatureCells, directions: list[Direction], step_seconds: int, kappa: float) -> float:
+    rows = max(cells.baseline.rows, 1)
+    errors = [
+        error_of(levels_of(direction.dispersion, step_seconds), rows, kappa)
+        for direction in directions
+        if direction.name in ("value", "rank")
+    ]
+    return min(errors, default=math.inf) / _KEPT
 
 
 def _of_feature(
-    layout: Layout, cells: FeatureCells, asked: _Asked, step_seconds: int, tolerance: Tolerance, kappa: float
+    layout: Layout,
+    cells: FeatureCells,
+    directions: list[Direction],
+    asked: _Asked,
+    step_seconds: int,
+    tolerance: Tolerance,
+    kappa: float,
 ) -> list[_Found]:
     shares, rows = shares_of(layout, cells), max(cells.baseline.rows, 1)
     place = np.arange(cells.start, cells.stop)
     found: list[_Found] = []
-    directions = directions_of(layout, cells)
     categories = sum(direction.name == "category" for direction in directions)
     mean = next((direction for direction in directions if direction.name == "value"), None)
     for direction in directions:
