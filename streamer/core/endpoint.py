@@ -5,7 +5,6 @@ late ones, too, and is written again, with a larger revision, when its lateness 
 """
 
 from collections.abc import Mapping, Sequence
-from zoneinfo import ZoneInfo
 
 from streamer.core.alerts import AlertBook
 from streamer.core.baseline.learn import learn
@@ -141,7 +140,7 @@ class Endpoint:
             if (window := track.due(end_at)) is not None
         ]
         self.closed_at = end_at
-        rules = self._rules(due)
+        rules = self._rules()
         findings, shared = self.traffic.judge(due, end_at, rules)
         judged = {(cause, Judge.RULES) for cause in shared | unwatched(rules)}
         accused = self._accused(end_at - self._window, end_at)
@@ -194,7 +193,7 @@ class Endpoint:
             since_at=self.since_at,
         )
 
-    def _rules(self, due: list[Due]) -> Rules:
+    def _rules(self) -> Rules:
         """The rules, so careful that false alarms of all of them are a small part of what is borne."""
         features = sum(len(t.layout.features) for t in self.tracks.values() if t.is_awake and t.layout is not None)
         return within_budget(self.settings, features)
@@ -326,7 +325,7 @@ class Endpoint:
         """Hours of day a window touches, in the zone of the baseline's profile."""
         if track.baseline is None or track.baseline.timeline is None:
             return ()
-        return hours_of(start_at, self._window, ZoneInfo(track.baseline.timeline.time_zone))
+        return hours_of(start_at, self._window, track.baseline.zone)
 
 
 def _baseline_of(track: Track, window: Window) -> Baseline | None:

@@ -9,17 +9,12 @@ from numpy.typing import NDArray
 
 from streamer.core.columns import Columns
 from streamer.core.layout import GRID_LIMIT, Layout, SideLayout
+from streamer.core.mixing import mix
 from streamer.core.schema import Side
 
 REGISTERS = 1024
 # Squares of grid units stay below 2**34, so this many rows sum exactly in float64.
 _EXACT_ROWS = 2**18
-# Shifts and odd factors of the finaliser of SplitMix64 (Steele, Lea, Flood 2014, "Fast splittable
-# pseudorandom number generators", variant 13 of D. Stafford).
-_MIX = (
-    (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
-    (np.uint64(27), np.uint64(0x94D049BB133111EB)),
-)
 # Below this many rows one comparison with all cuts at once beats a loop over features.
 _FEW_ROWS = 24
 
@@ -165,9 +160,7 @@ def registers_of(values: NDArray[np.float64], absent: NDArray[np.bool_]) -> NDAr
     """
     bits = (values + 0.0).view(np.uint64)
     # Two rounds: after one, whole numbers fall on the registers in a lattice and count up to threefold.
-    for shift, factor in _MIX:
-        bits ^= bits >> shift
-        bits *= factor
+    mix(bits)
     bucket = (bits >> np.uint64(54)).view(np.int64)
     bucket[absent] = REGISTERS
     hit = np.zeros((len(values), REGISTERS + 8), np.bool_)

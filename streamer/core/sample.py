@@ -12,15 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.columns import Columns
+from streamer.core.mixing import mix
 from streamer.core.schema import Side
 
 # Rows of one side of one pane at most.
 SAMPLE_ROWS: Final = 64
-# Shifts and odd factors of the finaliser of SplitMix64, as in ``profile``; the last is the golden ratio's.
-_MIX: Final = (
-    (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
-    (np.uint64(27), np.uint64(0x94D049BB133111EB)),
-)
+# The last shift of SplitMix64, and the golden ratio's bits.
 _LAST: Final = np.uint64(31)
 _STEP: Final = np.uint64(0x9E3779B97F4A7C15)
 
@@ -72,7 +69,9 @@ def samples_of(
             continue
         of = columns.record
         place = np.arange(len(of)) - np.searchsorted(of, of) if row is None else row[of]
-        keys = _mixed(identity[of] + place.astype(np.uint64) * _STEP)
+        keys = identity[of] + place.astype(np.uint64) * _STEP
+        mix(keys)
+        keys ^= keys >> _LAST
         if len(keys) > 4 * SAMPLE_ROWS:
             # All rows that share the last key are looked at, so that none is left out by chance.
             last = np.partition(keys, SAMPLE_ROWS - 1)[SAMPLE_ROWS - 1]
@@ -96,12 +95,6 @@ def merged(kept: Samples | None, more: Samples | None) -> Samples | None:
             sample = _smallest(np.append(mine.keys, sample.keys), np.append(mine.numbers, sample.numbers, axis=1))
         both[side] = sample
     return both
-
-
-def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    for shift, factor in _MIX:
-        bits = (bits ^ (bits >> shift)) * factor
-    return bits ^ (bits >> _LAST)
 
 
 def _smallest(keys: NDArray[np.uint64], numbers: NDArray[np.float64]) -> Sample:

@@ -7,19 +7,17 @@ from typing import Final, NamedTuple
 import pandas as pd
 
 from streamer.adapters.decisions_file import FILE, append_decision
-from streamer.adapters.tables import table_chunks
 from streamer.app.baselines import BASELINE_FILE
 from streamer.app.whole import write_whole
-from streamer.core.baseline.build import BuildOptions, build
 from streamer.core.baseline.model import Baseline, encode
 from streamer.core.decisions import AddVersion
 from streamer.core.errors import SinkError
 from streamer.core.types import RetrainingRequest, TimeRange
 from streamer.demo.captures import write_captures, write_training_table
-from streamer.demo.configuration import ENDPOINT, TIME_ZONE
+from streamer.demo.configuration import ENDPOINT
 from streamer.demo.flights import SEASONAL
 from streamer.demo.model import Model, cross_validated_scores, fit, scores
-from streamer.demo.preparation import Prepared
+from streamer.demo.preparation import Prepared, baseline_of
 from streamer.demo.producer import hours_of
 
 VERSION: Final = "2"
@@ -39,8 +37,6 @@ class Takeover(NamedTuple):
         Folder of what it was asked and answered.
     configuration : str
         Its table in a configuration file.
-    decision : AddVersion
-        That let it take over.
     """
 
     model: Model
@@ -48,7 +44,6 @@ class Takeover(NamedTuple):
     rows: int
     captures: Path
     configuration: str
-    decision: AddVersion
 
 
 def asked_for(flights: pd.DataFrame, request: RetrainingRequest) -> pd.DataFrame:
@@ -90,8 +85,7 @@ def retrained(flights: pd.DataFrame, request: RetrainingRequest, table: Path) ->
     """
     rows = asked_for(flights, request)
     write_training_table(rows.assign(score=cross_validated_scores(rows, SEASONAL)), table, SEASONAL)
-    options = BuildOptions(outputs=("score",), time_column="scheduled", time_zone=TIME_ZONE)
-    return fit(rows, SEASONAL), build(lambda: table_chunks(table, "scheduled", lambda _: None), options), len(rows)
+    return fit(rows, SEASONAL), baseline_of(table), len(rows)
 
 
 def answer(made: Prepared, request: RetrainingRequest, from_at: int) -> Takeover:
@@ -144,4 +138,4 @@ def answer(made: Prepared, request: RetrainingRequest, from_at: int) -> Takeover
     append_decision(made.state / FILE, decision)
     since = pd.Timestamp(from_at, unit="ms", tz="UTC").isoformat().replace("+00:00", "Z")
     table = f'\n[[endpoint.version]]\nid = "{VERSION}"\nfrom = {since}\nbaseline = "{folder.name}"\n'
-    return Takeover(model, from_at, rows, captures, table, decision)
+    return Takeover(model, from_at, rows, captures, table)

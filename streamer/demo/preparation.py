@@ -13,7 +13,7 @@ from streamer.adapters.tables import table_chunks
 from streamer.app.baselines import BASELINE_FILE
 from streamer.app.whole import write_whole
 from streamer.core.baseline.build import BuildOptions, build
-from streamer.core.baseline.model import encode
+from streamer.core.baseline.model import Baseline, encode
 from streamer.core.errors import SinkError
 from streamer.demo.captures import CapturesWritten, write_captures, write_training_table
 from streamer.demo.configuration import TIME_ZONE, ServiceText, configuration_text
@@ -143,8 +143,7 @@ def prepare(directory: Path, rows: int | None, *, full_year: bool, say: Callable
     # In-sample scores would be too sure of themselves, and the score would seem to drift on day one.
     write_training_table(january.assign(score=cross_validated_scores(january)), train)
     say("building the baseline")
-    options = BuildOptions(outputs=("score",), time_column="scheduled", time_zone=TIME_ZONE)
-    baseline = build(lambda: table_chunks(train, "scheduled", lambda _: None), options)
+    baseline = baseline_of(train)
     (directory / "baseline").mkdir()
     write_whole(directory / "baseline" / BASELINE_FILE, encode(baseline))
     every = watched(flights, full_year=full_year)
@@ -180,6 +179,12 @@ def prepare(directory: Path, rows: int | None, *, full_year: bool, say: Callable
         until_at=until_at,
         model=model,
     )
+
+
+def baseline_of(table: Path) -> Baseline:
+    """The baseline of a training table as ``write_training_table`` writes it."""
+    options = BuildOptions(outputs=("score",), time_column="scheduled", time_zone=TIME_ZONE)
+    return build(lambda: table_chunks(table, "scheduled", lambda _: None), options)
 
 
 def make_anew(directory: Path) -> None:

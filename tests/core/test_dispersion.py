@@ -16,7 +16,7 @@ from streamer.core.baseline.dispersion import (
     spread_of,
     standardised,
 )
-from streamer.core.baseline.model import Dispersion
+from streamer.core.baseline.model import Dispersion, Share
 from streamer.core.baseline.timeline import Calendar
 
 DAYS = 28
@@ -47,6 +47,10 @@ def value_of(by_step: NDArray[np.int32], calendar: Calendar | None = None) -> Di
     found, _ = score_dispersion(value_score(by_step), by_step, calendar)
     assert found is not None
     return found
+
+
+def by_time(by_step: NDArray[np.int32], names: str, calendar: Calendar | None) -> dict[str, Share]:
+    return shares_by_time(by_step, cells_dispersion(by_step), names, calendar)
 
 
 def cells_of(by_step: NDArray[np.int32]) -> Dispersion:
@@ -198,7 +202,7 @@ def labels(rng: np.random.Generator, chances: NDArray[np.float64], rows: int = 1
 def test_a_category_of_some_hours_is_told_with_its_hours_and_without_noise() -> None:
     rng, chances = np.random.default_rng(2), np.tile([0.5, 0.3, 0.2, 0.0], (STEPS, 1))
     chances[HOURS == 5] = [0.1, 0.7, 0.2, 0.0]
-    found = shares_by_time(labels(rng, chances), "abc", CALENDAR)
+    found = by_time(labels(rng, chances), "abc", CALENDAR)
     assert found["b"].by_hour[5] == pytest.approx(0.7, abs=0.03)
     assert found["b"].by_hour[12] == pytest.approx(0.3, abs=0.03)
     assert found["b"].dispersion.ratio[0] == pytest.approx(1.0, abs=0.2)
@@ -208,13 +212,13 @@ def test_a_category_whose_days_are_alike_is_told_apart_from_those_that_vary() ->
     rng = np.random.default_rng(3)
     up = np.repeat(rng.normal(0, 0.1, DAYS), 24)
     chances = np.stack([0.4 + up.clip(-0.3, 0.3), 0.4 - up.clip(-0.3, 0.3), np.full(STEPS, 0.2)], axis=1)
-    found = shares_by_time(labels(rng, np.insert(chances, 3, 0.0, axis=1)), "abc", CALENDAR)
+    found = by_time(labels(rng, np.insert(chances, 3, 0.0, axis=1)), "abc", CALENDAR)
     assert found["c"].dispersion.ratio[:6] == pytest.approx((1.0,) * 6, abs=0.3)
     assert cells_of(labels(rng, np.insert(chances, 3, 0.0, axis=1))).ratio[4] > 10
 
 
 def test_categories_of_independent_rows_vary_like_all() -> None:
     chances = np.tile([0.5, 0.3, 0.2, 0.0], (STEPS, 1))
-    found = shares_by_time(labels(np.random.default_rng(4), chances), "abc", None)
+    found = by_time(labels(np.random.default_rng(4), chances), "abc", None)
     assert len(found) <= 1
-    assert shares_by_time(labels(np.random.default_rng(4), chances)[:3], "abc", CALENDAR) == {}
+    assert by_time(labels(np.random.default_rng(4), chances)[:3], "abc", CALENDAR) == {}

@@ -6,18 +6,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from streamer.adapters.tables import table_chunks
 from streamer.app.incidents import Incidents
 from streamer.config.load import load
-from streamer.core.baseline.build import BuildOptions, build
 from streamer.core.baseline.model import encode
 from streamer.core.decisions import AddVersion
 from streamer.core.engine import Engine
 from streamer.core.types import Action, Incident, Retrain, RetrainingRequest
 from streamer.demo.captures import captures, write_training_table
-from streamer.demo.configuration import ENDPOINT, TIME_ZONE, VARIANT, configuration_text
+from streamer.demo.configuration import ENDPOINT, VARIANT, configuration_text
 from streamer.demo.model import Model, scores
 from streamer.demo.pipeline import VERSION, retrained
+from streamer.demo.preparation import baseline_of
 from tests.demo import january, model, to_july, year
 from tests.strategies import batch
 
@@ -57,8 +56,7 @@ def story() -> Story:
 def _story(folder: Path) -> Story:
     table = folder / "train.csv"
     write_training_table(january(), table)
-    options = BuildOptions(outputs=("score",), time_column="scheduled", time_zone=TIME_ZONE)
-    baseline = build(lambda: table_chunks(table, "scheduled", lambda _: None), options)
+    baseline = baseline_of(table)
     (folder / "baseline.json").write_bytes(encode(baseline))
     asking = '\n[retraining.eventbridge]\nbus = "b"\nafter = "7 d"\ncool_down = "28 d"\n[aws]\nregion = "us-east-1"\n'
     (folder / "s.toml").write_text(configuration_text("baseline.json", "x.sqlite") + asking)

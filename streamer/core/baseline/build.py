@@ -133,12 +133,10 @@ def _feature(tally: Tally, index: int, rows: int, calendar: Calendar | None) -> 
         return _number(counted, own, rows, by_step, tally.rows_by_step, calendar)
     cells = counted.cells.cells
     missing, missing_by_hour = missing_dispersion(by_step[:, cells + 1].astype(np.int64), tally.rows_by_step, calendar)
-    several = {
-        # A category has no value to move up or down: its cells stand for it.
-        "value": cells_dispersion(by_step[:, : cells + 1]),
-        "missing": missing,
-        "cells": cells_dispersion(by_step[:, : cells + 1]),
-    }
+    valued = by_step[:, : cells + 1]
+    together = cells_dispersion(valued)
+    # A category has no value to move up or down: its cells stand for it.
+    several = {"value": together, "missing": missing, "cells": together}
     return FeatureBaseline(
         feature=counted.feature,
         rows=rows,
@@ -146,7 +144,7 @@ def _feature(tally: Tally, index: int, rows: int, calendar: Calendar | None) -> 
         distinct=counted.distinct,
         counts=tuple(own[:cells].tolist()),
         other=int(own[cells]),
-        shares=shares_by_time(by_step[:, : cells + 1], counted.feature.values[:cells], calendar),
+        shares=shares_by_time(valued, together, counted.feature.values[:cells], calendar),
         dispersion=_known(several),
         missing_by_hour=missing_by_hour,
     )

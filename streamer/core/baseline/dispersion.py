@@ -140,19 +140,22 @@ def share_dispersion(hits: NDArray[np.int32], rows: NDArray[np.int64]) -> Disper
     return dispersion_of((hits - rows * share) / np.sqrt(share * (1 - share)), rows.astype(np.float64))
 
 
-def shares_by_time(by_step: NDArray[np.int32], names: Sequence[str], calendar: Calendar | None) -> dict[str, Share]:
+def shares_by_time(
+    by_step: NDArray[np.int32], together: Dispersion | None, names: Sequence[str], calendar: Calendar | None
+) -> dict[str, Share]:
     """Dispersion and hours of the categories that vary otherwise than all do in the mean.
 
     Parameters
     ----------
     by_step : ndarray, shape (steps, cells), int32
         Rows with a value; the last cell is that of all other categories.
+    together : Dispersion or None
+        That of all cells: see ``cells_dispersion``.
     names : sequence of str
         Of the categories.
     calendar : Calendar or None
         ``None``: shares are the same at every hour.
     """
-    together = cells_dispersion(by_step)
     if together is None:
         return {}
     rows, inside = by_step.sum(axis=1, dtype=np.int64), by_step.sum(axis=0, dtype=np.int64)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -254,6 +255,11 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def id(self) -> str:
         """16 hex digits of the content's SHA-256: two baselines with one id are equal."""
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:16]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Where its hours of day are told; UTC where it has no time."""
+        return ZoneInfo(self.timeline.time_zone if self.timeline is not None else "UTC")
 
     @property
     def assumes_independence(self) -> bool:

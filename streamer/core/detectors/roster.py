@@ -1,7 +1,5 @@
 """Roster: the named detectors of one key, fed with its panes in order, and what they say when a window ends."""
 
-from zoneinfo import ZoneInfo
-
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +57,7 @@ class Roster:
         self.sampling: Sampling = _sampling(watched)
         self.restarted: tuple[str, ...] = ()
         self._pane = settings.spans.pane * 1000
-        timeline = layout.baseline.timeline
-        self._zone = ZoneInfo(timeline.time_zone if timeline is not None else "UTC")
+        self._zone = layout.baseline.zone
         significant = settings.rules.significant_deviations
         self.posts = [_post(d, several, self.sampling, significant) for d, several in watched]
         self._of_river = any(d.kind in STREAMED for d, _ in watched)

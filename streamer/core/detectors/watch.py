@@ -2,7 +2,6 @@
 
 import math
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -80,8 +79,7 @@ class Watch:
         self.resolution = [x if math.isfinite(x) else None for x in self.bank.alternatives.resolution.tolist()]
         self.until_at: int | None = None
         self.restarted = False
-        timeline = layout.baseline.timeline
-        self._zone = ZoneInfo(timeline.time_zone if timeline is not None else "UTC")
+        self._zone = layout.baseline.zone
 
     def take(self, pane_at: int, counts: NDArray[np.int64]) -> None:
         """Take in a closed pane; the empty ones before it have gone by.
