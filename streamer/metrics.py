@@ -15,9 +15,10 @@ from prometheus_client.process_collector import ProcessCollector
 from streamer.core import errors
 from streamer.core.engine import Engine
 from streamer.core.errors import Reason, Retryable
+from streamer.core.incident import AlertState
 from streamer.core.manifest import Saved
 from streamer.core.totals import Totals
-from streamer.core.types import Action, AlertState, EndpointDocument, Index, Notify, Reject, Retrain, RetrainingReason
+from streamer.core.types import Action, EndpointDocument, Index, Notify, Reject, Retrain, RetrainingReason
 from streamer.core.watermarks import BEGINNING
 
 OTHER: Final = "other"

@@ -10,14 +10,13 @@ from typing import Final, assert_never
 import msgspec
 
 from streamer.core.eventtime import as_datetime
+from streamer.core.incident import AlertState, Incident
 from streamer.core.totals import Totals
 from streamer.core.types import (
     Action,
-    AlertState,
     DecisionDocument,
     EndpointDocument,
     FeatureDocument,
-    Incident,
     Index,
     Notify,
     Reject,

@@ -19,7 +19,8 @@ from streamer.app.incidents import Incidents
 from streamer.core.documents import encode_notification
 from streamer.core.errors import SourceError
 from streamer.core.eventtime import as_datetime
-from streamer.core.types import Action, AlertState, Cause, Incident, Index
+from streamer.core.incident import AlertState, Incident
+from streamer.core.types import Action, Cause, Index
 from streamer.summary import EndpointSummary, Records, RunNotes, SourceNotes, Summary
 from tests.contract.documents import feature, incident, notify
 from tests.strategies import START

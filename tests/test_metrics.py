@@ -18,23 +18,20 @@ from streamer.core.errors import (
     Unavailable,
 )
 from streamer.core.eventtime import as_datetime
+from streamer.core.incident import AlertState, Fingerprint, Incident, Severity
 from streamer.core.manifest import Saved
 from streamer.core.settings import AlertSpans, EndpointSettings, EngineSettings, Rules, Spans
 from streamer.core.totals import Totals
 from streamer.core.types import (
     Action,
-    AlertState,
     Cause,
     DeadLetter,
-    Fingerprint,
-    Incident,
     Index,
     Notify,
     Reject,
     Retrain,
     RetrainingReason,
     RetrainingRequest,
-    Severity,
 )
 from streamer.metrics import PARTS, Metrics
 from tests.strategies import NOW, START, baseline, batch, capture
@@ -107,6 +104,7 @@ def incident() -> Incident:
         cause=Cause.DRIFT,
         state=AlertState.FIRING,
         severity=Severity.WARNING,
+        opened=as_datetime(START),
         since=as_datetime(START),
         changed=as_datetime(START),
         title="drift",

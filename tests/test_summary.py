@@ -5,19 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from streamer.core.incident import AlertState, Fingerprint, Incident, Severity
 from streamer.core.totals import Totals
-from streamer.core.types import (
-    Action,
-    AlertState,
-    Cause,
-    EndpointDocument,
-    Fingerprint,
-    Incident,
-    Index,
-    Notify,
-    Severity,
-    State,
-)
+from streamer.core.types import Action, Cause, EndpointDocument, Index, Notify, State
 from streamer.summary import Names, SourceNotes, Stopwatch, Summary, Tally, summarise
 from streamer.testing.memory import ManualClock
 
@@ -60,6 +50,7 @@ def incident(name: str, state: AlertState) -> Incident:
         cause=Cause.WILD,
         state=state,
         severity=Severity.WARNING,
+        opened=NINE,
         since=NINE,
         changed=NINE,
         title="",

@@ -10,13 +10,13 @@ from typing import Final, assert_never
 
 from streamer.core.documents import encode, encode_notification
 from streamer.core.errors import Retryable, SinkError, StorageFull, StreamerError
+from streamer.core.incident import Incident
 from streamer.core.types import (
     Action,
     DeadLetter,
     DecisionDocument,
     EndpointDocument,
     FeatureDocument,
-    Incident,
     Index,
     Notify,
     Reject,

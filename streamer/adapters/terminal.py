@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.text import Text
 
 from streamer.core.errors import Retryable
-from streamer.core.types import Action, Incident, Notify, Severity
+from streamer.core.incident import Incident, Severity
+from streamer.core.types import Action, Notify
 from streamer.printable import printable
 
 _STYLES: Final = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.CRITICAL: "bold red"}

@@ -16,7 +16,7 @@ from streamer.adapters.sqlite import APPLICATION, FORMAT
 from streamer.core.cause import Cause
 from streamer.core.documents import Notification
 from streamer.core.errors import SourceError
-from streamer.core.types import Incident, Severity
+from streamer.core.incident import Incident, Severity
 from streamer.summary import Summary
 
 # Nobody compares more; a file with more is refused before it fills the memory.

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from streamer.core.types import Action, AlertState, Incident, Index, Notify
+from streamer.core.incident import AlertState, Incident
+from streamer.core.types import Action, Index, Notify
 
 
 class Incidents:

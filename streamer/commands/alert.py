@@ -26,7 +26,7 @@ from streamer.printable import printable
 
 if TYPE_CHECKING:
     from streamer.config.model import Config
-    from streamer.core.types import Incident
+    from streamer.core.incident import Incident
 
 app = typer.Typer(help="List incidents; acknowledge, refute or mute them.", no_args_is_help=True)
 
@@ -186,7 +186,7 @@ def _incidents(
     import msgspec
 
     from streamer.core.errors import SinkError
-    from streamer.core.types import Incident
+    from streamer.core.incident import Incident
 
     query = (
         "SELECT body FROM documents WHERE kind = 'incident' AND (? OR state != 'resolved') "

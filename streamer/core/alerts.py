@@ -22,24 +22,10 @@ import msgspec
 from streamer.core.contributions import merged
 from streamer.core.eventtime import as_datetime
 from streamer.core.identity import hash_of
+from streamer.core.incident import AlertState, Contribution, Fingerprint, Incident, Severity, Verdict
 from streamer.core.mutes import Held, MuteRule, muted_until
 from streamer.core.settings import AlertSpans
-from streamer.core.types import (
-    Action,
-    AlertState,
-    Cause,
-    Contribution,
-    Finding,
-    Fingerprint,
-    Incident,
-    Index,
-    Judge,
-    Notify,
-    Severity,
-    State,
-    Verdict,
-    Why,
-)
+from streamer.core.types import Action, Cause, Finding, Index, Judge, Notify, State, Why
 from streamer.core.words import severity_of, text_of, title_of
 
 # So many incidents that are over are remembered by id, to tell "already resolved" from "no such incident".
@@ -333,6 +319,7 @@ class AlertBook:
             cause=incident.cause,
             state=incident.state,
             severity=incident.severity,
+            opened=as_datetime(incident.active_at),
             since=as_datetime(incident.since_at),
             changed=as_datetime(at),
             until=as_datetime(incident.until_at) if resolved else None,

@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from streamer.core.eventtime import as_datetime
+from streamer.core.incident import Contribution
 from streamer.core.rounding import rounded
-from streamer.core.types import Contribution, Finding
+from streamer.core.types import Finding
 
 
 def merged(before: list[Contribution], findings: list[Finding]) -> list[Contribution]:

@@ -8,6 +8,7 @@ import msgspec
 from streamer.core.baseline.model import QUANTILES, Baseline
 from streamer.core.eventtime import as_datetime
 from streamer.core.identity import hash_of
+from streamer.core.incident import Incident
 from streamer.core.rounding import rounded
 from streamer.core.statistics import FeatureStatistics
 from streamer.core.types import (
@@ -17,7 +18,6 @@ from streamer.core.types import (
     EndpointDocument,
     FeatureDocument,
     Finding,
-    Incident,
     Key,
     Notify,
     RetrainingRequest,
@@ -26,7 +26,7 @@ from streamer.core.types import (
 )
 from streamer.core.windows import WindowCounts
 
-_QUANTILE_NAMES: Final = tuple(f"p{round(q * 100):02d}" for q in QUANTILES)
+QUANTILE_NAMES: Final = tuple(f"p{round(q * 100):02d}" for q in QUANTILES)
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="notification"):
@@ -107,7 +107,7 @@ def feature_document(
         deviation=None if numbers is None else rounded(numbers.deviation),
         quantiles=None
         if numbers is None
-        else {name: rounded(value) for name, value in zip(_QUANTILE_NAMES, numbers.quantiles, strict=True)},
+        else {name: rounded(value) for name, value in zip(QUANTILE_NAMES, numbers.quantiles, strict=True)},
         distinct=None if numbers is None else numbers.distinct,
         psi=None if distances is None else rounded(distances.psi),
         ks=None if distances is None else _or_none(distances.ks),

@@ -13,6 +13,7 @@ from streamer.core.detectors.watches import accuse
 from streamer.core.documents import endpoint_document, feature_document
 from streamer.core.due import Due
 from streamer.core.eventtime import as_datetime, hours_of
+from streamer.core.incident import Incident
 from streamer.core.retraining import RetrainingBook, Serving
 from streamer.core.rules.budget import within_budget
 from streamer.core.rules.judge import Judgement, gravest, judge, unwatched
@@ -23,7 +24,7 @@ from streamer.core.statistics import FeatureStatistics, statistics_of
 from streamer.core.track import Track
 from streamer.core.tracks import Generation, Tracks
 from streamer.core.traffic import Traffic
-from streamer.core.types import Action, Cause, Finding, Incident, Index, Judge, Key, State, TimeRange
+from streamer.core.types import Action, Cause, Finding, Index, Judge, Key, State, TimeRange
 from streamer.core.watermarks import END
 from streamer.core.windows import Window
 

@@ -17,13 +17,12 @@ from streamer.core.endpoint import Endpoint
 from streamer.core.errors import Reason, StateError
 from streamer.core.fold import Refusal, Sequenced, fold, fold_raw, sequence
 from streamer.core.freezing import ENDPOINT, STREAM, Freezing
-from streamer.core.letters import letter_of
-from streamer.core.schema import Side
+from streamer.core.letters import letter_in
 from streamer.core.settings import EngineSettings
 from streamer.core.snapshot import StreamState, freeze_stream, thaw_endpoint, thaw_stream
 from streamer.core.totals import Totals, add_reason
 from streamer.core.track import Track
-from streamer.core.types import Action, Batch, DeadLetter, Key, Reject
+from streamer.core.types import Action, Batch, Key, Reject
 from streamer.core.watched import DEFAULT_VARIANT, Watched
 from streamer.core.watermarks import BEGINNING, END, Lateness, Watermarks
 
@@ -191,12 +190,12 @@ class Engine:
         for refusal in folded.refusals:
             self._count_refusal(refusal, endpoint, track, captures, sequenced, lateness)
         actions: list[Action] = [
-            Reject(_letter(batch, r.record, r.reason, endpoint.name, None if r.whole else r.side))
+            Reject(letter_in(batch, lateness, r.record, r.reason, endpoint.name, None if r.whole else r.side))
             for r in folded.refusals
         ]
         for i in np.flatnonzero(sequenced.gone).tolist():
             record = int(captures.record[i])
-            actions.append(Reject(_letter(batch, record, Reason.LATE, endpoint.name)))
+            actions.append(Reject(letter_in(batch, lateness, record, Reason.LATE, endpoint.name)))
         return actions
 
     def _wake(self, name: str, at: int) -> None:
@@ -214,7 +213,7 @@ class Engine:
             endpoint = self._named_endpoint(rejected.endpoint)
             if endpoint is not None:
                 self._note_invalid(endpoint, at, rejected.reason)
-        return Reject(_letter(batch, rejected.record, rejected.reason, rejected.endpoint))
+        return Reject(letter_in(batch, lateness, rejected.record, rejected.reason, rejected.endpoint))
 
     def _note_invalid(self, endpoint: Endpoint, at: int, reason: Reason) -> None:
         self._before_change(endpoint.name)
@@ -391,7 +390,3 @@ class Engine:
             self.endpoints[name].merge_panes()
             actions += self.endpoints[name].write_open()
         return actions
-
-
-def _letter(batch: Batch, record: int, reason: Reason, endpoint: str, side: Side | None = None) -> DeadLetter:
-    return letter_of(batch.shard, batch.positions[record], batch.payloads[record], reason, endpoint, side)

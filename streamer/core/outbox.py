@@ -16,13 +16,13 @@ import msgspec
 
 from streamer.core.documents import Notification, encode, encode_notification
 from streamer.core.errors import StateError
+from streamer.core.incident import Incident
 from streamer.core.types import (
     Action,
     DeadLetter,
     DecisionDocument,
     EndpointDocument,
     FeatureDocument,
-    Incident,
     Index,
     Notify,
     Reject,

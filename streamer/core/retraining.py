@@ -7,16 +7,9 @@ import msgspec
 
 from streamer.core.eventtime import as_datetime
 from streamer.core.identity import hash_of
+from streamer.core.incident import AlertState, Incident
 from streamer.core.settings import RetrainingSettings
-from streamer.core.types import (
-    AlertState,
-    Cause,
-    Incident,
-    Retrain,
-    RetrainingReason,
-    RetrainingRequest,
-    TimeRange,
-)
+from streamer.core.types import Cause, Retrain, RetrainingReason, RetrainingRequest, TimeRange
 from streamer.core.words import when
 
 # Rows of these are faults of the feed, not of the world: a model must not learn from them.

@@ -18,10 +18,10 @@ from streamer.core.audit import Effect as Effect
 from streamer.core.cause import Cause as Cause
 from streamer.core.cause import Judge as Judge
 from streamer.core.errors import Reason
+from streamer.core.incident import Incident
 from streamer.core.schema import Kind, Side
 
 ShardId = NewType("ShardId", str)
-Fingerprint = NewType("Fingerprint", str)
 
 
 class Key(NamedTuple):
@@ -205,99 +205,12 @@ class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kin
     rules: dict[str, State] = {}
 
 
-class AlertState(StrEnum):
-    """Where an incident stands."""
-
-    PENDING = "pending"
-    FIRING = "firing"
-    RESOLVED = "resolved"
-
-
-class Severity(StrEnum):
-    """How soon a person should look."""
-
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-
-class Contribution(msgspec.Struct, frozen=True, kw_only=True):
-    """One feature's part in an incident, at its worst window so far."""
-
-    feature: str
-    variant: str
-    model_version: str
-    rule: str
-    since: datetime
-    live: float
-    expected: float
-    size: float
-    unit: str
-    weight: float
-    rows: int
-    words: str
-
-
-class Verdict(StrEnum):
-    """What a person made of an incident, which ended it."""
-
-    FALSE_ALARM = "false alarm"
-    NEW_NORMAL = "accepted as the new normal"
-
-
-class Incident(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="incident"):
-    """One trouble of one endpoint, from its first broken window to its end.
-
-    Attributes
-    ----------
-    id : str
-        Hash of fingerprint and the watermark at which it was first seen.
-    revision : int
-        Number of changes; grows by one each.
-    fingerprint : Fingerprint
-        Hash of endpoint and cause: what makes two incidents the same trouble.
-    since : datetime
-        Start of the first broken window.
-    changed : datetime
-        Watermark time of this revision.
-    until : datetime or None
-        End of the last broken window, once resolved.
-    contributions : tuple of Contribution
-        Heaviest first; the endpoint as a whole has an empty feature.
-    title, text : str
-        One line, and what a person reads in ten seconds.
-    acknowledged_by : str or None
-        Who looks after it: it is not told again, unless it gets graver.
-    verdict : Verdict or None
-        The decision that resolved it; ``None`` where it ended by itself or goes on.
-    muted_until : datetime or None
-        Nobody is told of it before the watermark gets there.
-    """
-
-    id: str
-    revision: int
-    fingerprint: Fingerprint
-    endpoint: str
-    cause: Cause
-    state: AlertState
-    severity: Severity
-    since: datetime
-    changed: datetime
-    until: datetime | None = None
-    contributions: tuple[Contribution, ...] = ()
-    title: str
-    text: str
-    assumes_independence: bool = False
-    acknowledged_by: str | None = None
-    verdict: Verdict | None = None
-    muted_until: datetime | None = None
-
-
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="dead_letter"):
     """A record, or one side of it, set aside; never with its payload.
 
     ``id`` is the hash of place and reason; the record can be read again from the stream by
-    ``shard`` and ``position`` while the stream keeps it, and known again by ``sha256``.
+    ``shard`` and ``position`` while the stream keeps it, and known again by ``sha256``. ``noted`` is
+    the newest event time of its shard up to it, as it may have none of its own; ``None`` before any.
     """
 
     id: str
@@ -308,6 +221,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", ta
     size_bytes: int
     side: Side | None = None
     endpoint: str = ""
+    noted: datetime | None = None
 
 
 class TimeRange(msgspec.Struct, frozen=True):

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from streamer.core.eventtime import as_datetime
+from streamer.core.incident import AlertState, Contribution, Incident, Severity
 from streamer.core.rules.view import percent
-from streamer.core.types import AlertState, Cause, Contribution, Incident, Severity
+from streamer.core.types import Cause
 
 # More features than this are counted, not listed.
 _LISTED: Final = 5

@@ -6,7 +6,8 @@ from datetime import date
 from rich.console import Console
 from rich.table import Table
 
-from streamer.core.types import Action, Incident, Retrain
+from streamer.core.incident import Incident
+from streamer.core.types import Action, Retrain
 from streamer.demo.history import HISTORY, Comparison, Found, Happening, compare, days_of
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from streamer.core.errors import StreamerError
+from streamer.core.incident import Incident
 from streamer.core.types import (
     Action,
     Batch,
@@ -12,7 +13,6 @@ from streamer.core.types import (
     DecisionDocument,
     EndpointDocument,
     FeatureDocument,
-    Incident,
     Index,
     Notify,
     Reject,

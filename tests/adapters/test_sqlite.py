@@ -12,7 +12,8 @@ import pytest
 
 from streamer.adapters.sqlite import SqliteSink
 from streamer.core.errors import Retryable, SinkError, StorageFull
-from streamer.core.types import Action, AlertState, Index
+from streamer.core.incident import AlertState
+from streamer.core.types import Action, Index
 from tests.contract.documents import WINDOW, feature, incident, notify, reject, window
 from tests.strategies import START
 

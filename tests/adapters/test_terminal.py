@@ -7,7 +7,8 @@ from rich.console import Console
 
 from streamer.adapters.terminal import TerminalSink
 from streamer.core.errors import Retryable
-from streamer.core.types import Action, AlertState
+from streamer.core.incident import AlertState
+from streamer.core.types import Action
 from tests.contract.documents import feature, incident, notify, reject
 
 

@@ -10,20 +10,8 @@ import pytest
 from streamer.adapters.aws import AccessKeys, Aws, AwsConfig
 from streamer.core.documents import json_schema
 from streamer.core.eventtime import as_datetime
-from streamer.core.types import (
-    AlertState,
-    Cause,
-    Contribution,
-    Fingerprint,
-    Incident,
-    Notify,
-    Retrain,
-    RetrainingReason,
-    RetrainingRequest,
-    Severity,
-    TimeRange,
-    Why,
-)
+from streamer.core.incident import AlertState, Contribution, Fingerprint, Incident, Severity
+from streamer.core.types import Cause, Notify, Retrain, RetrainingReason, RetrainingRequest, TimeRange, Why
 from tests.aws import endpoint
 
 REGION = "eu-west-1"
@@ -146,6 +134,7 @@ def notify(
             cause=Cause.DRIFT,
             state=AlertState.RESOLVED if why == "resolved" else AlertState.FIRING,
             severity=severity,
+            opened=as_datetime(AT),
             since=as_datetime(AT),
             changed=as_datetime(AT + 60_000),
             contributions=tuple(contribution(f) for f in features),

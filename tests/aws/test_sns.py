@@ -13,7 +13,8 @@ from streamer.adapters.aws import AccessKeys, Aws, AwsConfig
 from streamer.adapters.sns import SnsSink, region_of
 from streamer.core.documents import encode, encode_notification
 from streamer.core.errors import Absent, Denied, Refused, SinkError, Throttled, Unavailable
-from streamer.core.types import Action, Index, Retrain, Severity, Why
+from streamer.core.incident import Severity
+from streamer.core.types import Action, Index, Retrain, Why
 from tests.aws.conftest import Queue, Scripted, make_queue, notify, parsed, retrain, validate
 
 ARN = "arn:aws:sns:eu-west-1:123456789012:model-alerts"

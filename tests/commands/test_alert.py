@@ -19,7 +19,8 @@ from streamer.commands.accept import accept
 from streamer.core.baseline.model import encode
 from streamer.core.decisions import Accept, Acknowledge, AddVersion, Decision, FalseAlarm, Mute, decode_decision
 from streamer.core.errors import BaselineError, ConfigError, SinkError
-from streamer.core.types import AlertState, Cause, Incident, Index, Verdict
+from streamer.core.incident import AlertState, Incident, Verdict
+from streamer.core.types import Cause, Index
 from tests.contract.documents import incident
 from tests.strategies import START, baseline
 

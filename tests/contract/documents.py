@@ -6,23 +6,20 @@ from hypothesis import strategies as st
 
 from streamer.core.errors import Reason
 from streamer.core.eventtime import as_datetime
+from streamer.core.incident import AlertState, Fingerprint, Incident, Severity
 from streamer.core.schema import Kind, Side
 from streamer.core.types import (
     Action,
-    AlertState,
     Cause,
     DeadLetter,
     EndpointDocument,
     FeatureDocument,
-    Fingerprint,
-    Incident,
     Index,
     Notify,
     Reject,
     Retrain,
     RetrainingReason,
     RetrainingRequest,
-    Severity,
     State,
 )
 from tests.strategies import START
@@ -94,6 +91,7 @@ def incident(
         cause=Cause.DRIFT,
         state=state,
         severity=severity,
+        opened=as_datetime(at),
         since=as_datetime(at),
         changed=as_datetime(at + WINDOW * revision),
         until=as_datetime(at + WINDOW * revision) if resolved else None,

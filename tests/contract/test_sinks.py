@@ -19,7 +19,8 @@ from streamer.adapters.sqlite import SqliteSink
 from streamer.adapters.terminal import TerminalSink
 from streamer.core.documents import encode, encode_notification
 from streamer.core.errors import Retryable
-from streamer.core.types import Action, AlertState, Index
+from streamer.core.incident import AlertState
+from streamer.core.types import Action, Index
 from streamer.ports import Sink
 from streamer.testing.memory import FaultySink, MemorySink
 from tests.contract.documents import deliveries, feature, incident, notify, reject, retrain, window

@@ -7,21 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.core.alerts import AlertBook, AlertBookState
+from streamer.core.incident import AlertState, Incident, Severity, Verdict
 from streamer.core.settings import AlertSpans
-from streamer.core.types import (
-    Action,
-    AlertState,
-    Cause,
-    Finding,
-    Incident,
-    Index,
-    Judge,
-    Key,
-    Notify,
-    Severity,
-    State,
-    Verdict,
-)
+from streamer.core.types import Action, Cause, Finding, Index, Judge, Key, Notify, State
 from streamer.core.words import INDEPENDENCE, text_of
 
 MINUTE = 60_000

@@ -23,25 +23,23 @@ from streamer.core.decisions import (
 from streamer.core.documents import encode
 from streamer.core.engine import Engine
 from streamer.core.errors import InvalidRecord, Reason
+from streamer.core.incident import AlertState, Incident, Verdict
 from streamer.core.mutes import MuteRule, muted_until
 from streamer.core.settings import AlertSpans, EndpointSettings, EngineSettings, Rules, Spans, VersionSettings
 from streamer.core.types import (
     Action,
-    AlertState,
     Cause,
     DecisionDocument,
     Effect,
     EndpointDocument,
     FeatureDocument,
     Finding,
-    Incident,
     Index,
     Judge,
     Key,
     Notify,
     Reject,
     State,
-    Verdict,
 )
 from tests.strategies import NOW, START, baseline, batch, capture, number
 

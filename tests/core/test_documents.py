@@ -11,25 +11,21 @@ from streamer.core.columns import Columns
 from streamer.core.distances import Distances
 from streamer.core.documents import encode, encode_notification, endpoint_document, feature_document, json_schema
 from streamer.core.errors import Reason
+from streamer.core.incident import AlertState, Contribution, Fingerprint, Incident, Severity
 from streamer.core.layout import Layout
 from streamer.core.profile import profile_of
 from streamer.core.rounding import rounded
 from streamer.core.schema import Side
 from streamer.core.statistics import FeatureStatistics, statistics_of
 from streamer.core.types import (
-    AlertState,
     Cause,
-    Contribution,
     DeadLetter,
     Document,
     FeatureDocument,
-    Fingerprint,
-    Incident,
     Key,
     Notify,
     RetrainingReason,
     RetrainingRequest,
-    Severity,
     State,
     TimeRange,
 )
@@ -76,6 +72,7 @@ def incident() -> Incident:
         cause=Cause.DRIFT,
         state=AlertState.FIRING,
         severity=Severity.WARNING,
+        opened=of_feature(0).window_start,
         since=of_feature(0).window_start,
         changed=of_feature(0).window_end,
         title="t",

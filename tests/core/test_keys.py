@@ -6,8 +6,9 @@ import msgspec
 
 from streamer.core.documents import encode
 from streamer.core.engine import Engine
+from streamer.core.incident import AlertState, Incident
 from streamer.core.settings import EngineSettings
-from streamer.core.types import Action, AlertState, Cause, EndpointDocument, FeatureDocument, Incident, Index, Notify
+from streamer.core.types import Action, Cause, EndpointDocument, FeatureDocument, Index, Notify
 from tests.core.test_endpoint import ONE, SETTINGS, record
 from tests.strategies import NOW, baseline, batch
 

@@ -5,29 +5,26 @@ from hypothesis import strategies as st
 
 from streamer.core.errors import Reason, StateError
 from streamer.core.eventtime import as_datetime
+from streamer.core.incident import AlertState, Fingerprint, Incident, Severity
 from streamer.core.outbox import Outbox, decode_actions, encode_actions
 from streamer.core.types import (
     Action,
-    AlertState,
     Cause,
     DeadLetter,
     EndpointDocument,
-    Fingerprint,
-    Incident,
     Index,
     Notify,
     Reject,
     Retrain,
     RetrainingReason,
     RetrainingRequest,
-    Severity,
     State,
 )
 
 AT = as_datetime(1_767_571_200_000)
 INCIDENT = Incident(
     id="i", revision=1, fingerprint=Fingerprint("f"), endpoint="e", cause=Cause.DRIFT, state=AlertState.FIRING,
-    severity=Severity.WARNING, since=AT, changed=AT, title="t", text="a\nb",
+    severity=Severity.WARNING, opened=AT, since=AT, changed=AT, title="t", text="a\nb",
 )  # fmt: skip
 WINDOW = EndpointDocument(
     id="w", revision=3, endpoint="e", variant="v", model_version="1", baseline="b", window_start=AT, window_end=AT,

@@ -5,19 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.core.eventtime import as_datetime
+from streamer.core.incident import AlertState, Contribution, Fingerprint, Incident, Severity
 from streamer.core.retraining import RetrainingBook, RetrainingState, Serving
 from streamer.core.settings import RetrainingSettings
-from streamer.core.types import (
-    AlertState,
-    Cause,
-    Contribution,
-    Fingerprint,
-    Incident,
-    RetrainingReason,
-    RetrainingRequest,
-    Severity,
-    TimeRange,
-)
+from streamer.core.types import Cause, RetrainingReason, RetrainingRequest, TimeRange
 
 DAY = 86_400_000
 START = 1_767_571_200_000
@@ -43,6 +34,7 @@ def incident(since: int, state: AlertState = AlertState.FIRING, cause: Cause = C
         cause=cause,
         state=state,
         severity=Severity.WARNING,
+        opened=day(since),
         since=day(since),
         changed=day(since),
         until=day(until) if state is AlertState.RESOLVED else None,

@@ -13,7 +13,8 @@ from streamer.app.incidents import Incidents
 from streamer.app.replay import Replay
 from streamer.config.load import load
 from streamer.core.errors import SinkError
-from streamer.core.types import Cause, Incident, Notify
+from streamer.core.incident import Incident
+from streamer.core.types import Cause, Notify
 from streamer.demo.history import days_of
 from streamer.demo.preparation import Prepared, make_anew, prepare
 from streamer.demo.story import found_of, told

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from streamer.core.types import AlertState, Cause
+from streamer.core.incident import AlertState
+from streamer.core.types import Cause
 from streamer.demo.flights import SEASONAL
 from tests.demo.whole_story import story
 

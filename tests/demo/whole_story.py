@@ -11,7 +11,8 @@ from streamer.config.load import load
 from streamer.core.baseline.model import encode
 from streamer.core.decisions import AddVersion
 from streamer.core.engine import Engine
-from streamer.core.types import Action, Incident, Retrain, RetrainingRequest
+from streamer.core.incident import Incident
+from streamer.core.types import Action, Retrain, RetrainingRequest
 from streamer.demo.captures import captures, write_training_table
 from streamer.demo.configuration import ENDPOINT, VARIANT, configuration_text
 from streamer.demo.model import Model, scores

@@ -1,0 +1,43 @@
+"""Template: what an OpenSearch server is told before the first document of a family."""
+
+from typing import Final
+
+from streamer.core.index.families import Family, pattern_of
+from streamer.core.index.mappings import DOCUMENTS, properties_of
+
+# Grows with every change of a mapping, so that a server with an older template is told apart.
+VERSION: Final = 1
+OWNER: Final = "streamer"
+
+
+def template_name(prefix: str, family: Family) -> str:
+    """Name of a family's index template."""
+    return f"{prefix}-{family}"
+
+
+def mappings_of(family: Family) -> dict[str, object]:
+    """``mappings`` of a family's indices.
+
+    A field that is not in them refuses the document, so that a server that was not upgraded shows,
+    instead of guessing a type from the first value it sees.
+    """
+    return {"dynamic": "strict", "properties": properties_of(DOCUMENTS[family])}
+
+
+def template_of(prefix: str, family: Family) -> dict[str, object]:
+    """Body of ``PUT _index_template/NAME`` (OpenSearch documentation, "Index templates")."""
+    return {
+        "index_patterns": [pattern_of(prefix, family)],
+        "priority": 200,
+        "version": VERSION,
+        "_meta": {"owner": OWNER, "version": VERSION},
+        "template": {
+            "settings": {
+                "index.number_of_shards": "1",
+                "index.auto_expand_replicas": "0-1",
+                "index.refresh_interval": "10s",
+                "index.codec": "best_compression",
+            },
+            "mappings": mappings_of(family),
+        },
+    }

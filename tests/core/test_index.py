@@ -1,0 +1,105 @@
+"""Where documents have their place in OpenSearch, and how their fields are mapped."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.core.documents import Notification, encode_notification
+from streamer.core.index.families import (
+    LEAST_DAYS,
+    Family,
+    Partition,
+    Stretch,
+    date_of,
+    family_of,
+    index_of,
+    oldest_kept,
+    stretch_of,
+)
+from streamer.core.index.mappings import DOCUMENTS, properties_of
+from streamer.core.index.template import mappings_of
+from tests.contract.documents import feature, incident, notify, reject, window
+
+moments = st.datetimes(datetime(1970, 1, 1), datetime(9998, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+def stretch(since: str, until: str) -> Stretch:
+    return Stretch(*(datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (since, until)))
+
+
+@given(at=moments, partition=st.sampled_from(Partition))
+def test_a_window_is_in_the_stretch_its_index_is_named_after(at: datetime, partition: Partition) -> None:
+    document = feature(at=int(at.timestamp() * 1000)).document
+    found = stretch_of(index_of(document, "streamer", partition), "streamer", Family.FEATURES)
+    assert found is not None
+    assert found.since <= (date_of(document) or found.until) < found.until
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "streamer-features-2026.11.29",
+            Stretch(datetime(2026, 11, 29, tzinfo=UTC), datetime(2026, 11, 30, tzinfo=UTC)),
+        ),
+        ("streamer-features-2026.12", stretch("2026-12-01", "2027-01-01")),
+        ("streamer-features-2026", stretch("2026-01-01", "2027-01-01")),
+        ("streamer-features-undated", None),
+        ("streamer-features-2026.13", None),
+        ("streamer-features-2026.11.29-copy", None),
+        ("streamer-endpoints-2026.11.29", None),
+        ("2026.11.29", None),
+    ],
+)
+def test_only_names_of_ours_are_a_stretch_of_time(name: str, expected: Stretch | None) -> None:
+    assert stretch_of(name, "streamer", Family.FEATURES) == expected
+
+
+def test_an_incident_keeps_its_place_however_often_it_changes() -> None:
+    first = incident(revision=1)
+    later = msgspec.structs.replace(first, revision=9, changed=first.changed + timedelta(days=500))
+    assert index_of(first, "s", Partition.DAY) == index_of(later, "s", Partition.DAY) == "s-incidents-2026"
+
+
+def test_a_dead_letter_without_a_time_has_a_place_of_its_own() -> None:
+    assert index_of(reject().letter, "s", Partition.DAY) == "s-deadletters-undated"
+
+
+def test_incidents_are_kept_longer_than_windows() -> None:
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+    assert oldest_kept(Family.FEATURES, now, 30) == now - timedelta(days=30)
+    assert oldest_kept(Family.INCIDENTS, now, 30) == now - timedelta(days=LEAST_DAYS)
+    assert oldest_kept(Family.INCIDENTS, now, 900) == now - timedelta(days=900)
+
+
+@pytest.mark.parametrize("family", Family)
+def test_every_field_of_every_document_is_mapped(family: Family) -> None:
+    document = DOCUMENTS[family]
+    assert set(properties_of(document)) == {"kind", *document.__struct_fields__}
+    assert mappings_of(family) == {
+        "dynamic": "strict",
+        "properties": properties_of(document),
+    }
+
+
+def test_a_field_of_a_type_without_a_rule_is_refused() -> None:
+    class Odd(msgspec.Struct, tag=True):
+        value: bytes
+
+    with pytest.raises(TypeError, match="value"):
+        properties_of(Odd)
+
+
+def test_every_kind_of_document_has_a_family() -> None:
+    told = msgspec.json.decode(encode_notification(notify()), type=Notification)
+    documents = [feature().document, window().document, incident(), told, reject().letter]
+    assert [family_of(document) for document in documents] == [
+        Family.FEATURES,
+        Family.ENDPOINTS,
+        Family.INCIDENTS,
+        Family.NOTIFICATIONS,
+        Family.DEAD_LETTERS,
+    ]
