@@ -122,6 +122,8 @@ def feature_document(
         evidence=evidence if shown else None,
         resolution=rounded(resolution) if shown and resolution is not None else None,
         cells=tuple(s.counts.tolist()) if shown else (),
+        baseline_shares=s.cells.shares if shown else (),
+        cuts=s.cells.cuts if shown else (),
         rules={f.rule: f.state for f in findings},
     )
 
@@ -165,6 +167,7 @@ def endpoint_document(
         expected_rows=None if expected is None else rounded(expected),
         volume_ratio=None if not expected else rounded(counts.variant_rows / expected),
         evidence=rounded(sum(counts.evidence)) if counts.evidence else None,
+        budget_used=counts.budget_used,
         features_broken=tuple(sorted(broken)),
         skipped_windows=counts.skipped,
         assumes_independence=baseline is not None and baseline.assumes_independence,

@@ -129,6 +129,11 @@ class FeatureDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind
     one id the larger revision is the more complete. ``evidence`` of drift is a part of what raises the
     alarm, and ``resolution`` the smallest shift of the mean, in baseline deviations, that can be told
     from weather; ``None`` where drift is not looked for, or no shift can be told.
+
+    ``cells`` are rows, ``baseline_shares`` of all the baseline's rows, in the same order: for numbers two
+    cells below the baseline's range (far and near), those between the ``cuts``, two above (near and far),
+    missing, mistyped; for categories one for each of the most frequent, which are not named, other,
+    unseen, missing. A value on a cut is in the lower cell; of texts it is the length that is cut.
     """
 
     id: str
@@ -168,6 +173,8 @@ class FeatureDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind
     evidence: float | None = None
     resolution: float | None = None
     cells: tuple[int, ...] = ()
+    baseline_shares: tuple[float, ...] = ()
+    cuts: tuple[float, ...] = ()
     rules: dict[str, State] = {}
 
 
@@ -178,6 +185,8 @@ class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kin
     ``expected_rows`` is what the past weeks had for the variant, all its versions together, and
     ``volume_ratio`` what they have now over it. ``invalid`` counts the endpoint's, whatever variant.
     ``evidence`` is that of all features; where keys share a budget, 1 times their number raises the alarm.
+    ``budget_used`` is the part of what raises the alarm that the evidence of all the endpoint's keys had
+    reached when the window closed: at 1 it is raised, and it stops at 2.
     """
 
     id: str
@@ -199,6 +208,7 @@ class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kin
     expected_rows: float | None = None
     volume_ratio: float | None = None
     evidence: float | None = None
+    budget_used: float | None = None
     features_broken: tuple[str, ...] = ()
     skipped_windows: int = 0
     assumes_independence: bool = False

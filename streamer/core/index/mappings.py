@@ -22,8 +22,8 @@ _KEYWORD: Final[Mapping[str, object]] = {"type": "keyword", "ignore_above": 256}
 _TEXTS: Final = frozenset({"text", "words", "note"})
 # A line that lists and tables are made of, too.
 _TITLE: Final[Mapping[str, object]] = {"type": "text", "fields": {"keyword": _KEYWORD}}
-# Counts in the order of the baseline's cells: an index would lose that order, so they are only kept.
-_KEPT: Final = frozenset({"cells"})
+# In the order of the baseline's cells: an index would lose that order, so they are only kept.
+_KEPT: Final = frozenset({"cells", "baseline_shares", "cuts"})
 
 DOCUMENTS: Final[Mapping[Family, type[msgspec.Struct]]] = {
     Family.FEATURES: FeatureDocument,
