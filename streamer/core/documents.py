@@ -9,6 +9,7 @@ from streamer.core.baseline.model import QUANTILES, Baseline
 from streamer.core.eventtime import as_datetime
 from streamer.core.identity import hash_of
 from streamer.core.incident import Incident
+from streamer.core.operations import OperationsDocument
 from streamer.core.rounding import rounded
 from streamer.core.statistics import FeatureStatistics
 from streamer.core.types import (
@@ -207,9 +208,8 @@ def encode_notification(notify: Notify, most_bytes: int | None = None) -> bytes:
 
 def json_schema() -> dict[str, object]:
     """JSON Schema (2020-12) of everything that is written: documents, notifications, requests, dead letters."""
-    kinds = (
-        FeatureDocument | EndpointDocument | Incident | DecisionDocument | DeadLetter | Notification | RetrainingRequest
-    )
+    windows = FeatureDocument | EndpointDocument
+    kinds = windows | Incident | DecisionDocument | OperationsDocument | DeadLetter | Notification | RetrainingRequest
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "streamer documents"}
     # Through JSON and back, so that it is equal to what a reader of the file has.
     plain: dict[str, object] = msgspec.json.decode(msgspec.json.encode({**schema, **msgspec.json.schema(kinds)}))

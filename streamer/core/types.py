@@ -1,8 +1,8 @@
 """What crosses a seam: records in, findings between, documents and actions out.
 
 Documents are what sinks get and dashboards show; their JSON Schema is published from these types
-(``documents.json_schema``). Nothing in them comes from a wall clock, so that a replay makes the
-same bytes, and nothing in them is a raw feature value, except that an extreme is given rounded
+(``documents.json_schema``). Nothing in them comes from a wall clock, but in those on operations, so
+that a replay makes the same bytes, and nothing in them is a raw feature value, except that an extreme is given rounded
 to two digits where it is the whole finding.
 """
 
@@ -19,6 +19,7 @@ from streamer.core.cause import Cause as Cause
 from streamer.core.cause import Judge as Judge
 from streamer.core.errors import Reason
 from streamer.core.incident import Incident
+from streamer.core.operations import OperationsDocument as OperationsDocument
 from streamer.core.schema import Kind, Side
 
 ShardId = NewType("ShardId", str)
@@ -286,13 +287,14 @@ class RetrainingRequest(msgspec.Struct, frozen=True, kw_only=True, tag_field="ki
     leave_out: tuple[TimeRange, ...] = ()
 
 
-Document = FeatureDocument | EndpointDocument | Incident | DecisionDocument | DeadLetter
+Kept = FeatureDocument | EndpointDocument | Incident | DecisionDocument | OperationsDocument
+Document = Kept | DeadLetter
 
 
 class Index(NamedTuple):
     """Action: write this document to the index; an equal or newer revision there wins."""
 
-    document: FeatureDocument | EndpointDocument | Incident | DecisionDocument
+    document: Kept
 
 
 Why = Literal["firing", "changed", "repeat", "resolved"]

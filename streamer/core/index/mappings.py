@@ -14,6 +14,7 @@ from streamer.core.audit import DecisionDocument
 from streamer.core.documents import QUANTILE_NAMES, Notification
 from streamer.core.incident import Incident
 from streamer.core.index.families import Family
+from streamer.core.operations import OperationsDocument
 from streamer.core.types import DeadLetter, EndpointDocument, FeatureDocument
 
 # A longer text is kept and not indexed, instead of the document being refused.
@@ -31,6 +32,7 @@ DOCUMENTS: Final[Mapping[Family, type[msgspec.Struct]]] = {
     Family.INCIDENTS: Incident,
     Family.NOTIFICATIONS: Notification,
     Family.DECISIONS: DecisionDocument,
+    Family.OPERATIONS: OperationsDocument,
     Family.DEAD_LETTERS: DeadLetter,
 }
 
