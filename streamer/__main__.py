@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from streamer.commands import alert, baseline, bench, demo, model
+from streamer.commands import alert, baseline, bench, dashboards, demo, model
 from streamer.commands.accept import accept
 from streamer.commands.health import health
 from streamer.commands.init import init
@@ -52,7 +52,7 @@ def options(
 
 
 # They log nothing, and should be there at once.
-_SILENT = frozenset({"health", "init", "schema", "version"})
+_SILENT = frozenset({"dashboards", "health", "init", "schema", "version"})
 
 app.command()(demo.demo)
 app.command()(init)
@@ -60,6 +60,7 @@ app.add_typer(baseline.app, name="baseline")
 baseline.app.command()(accept)
 app.add_typer(alert.app, name="alert")
 app.add_typer(model.app, name="model")
+app.add_typer(dashboards.app, name="dashboards")
 app.command()(validate)
 app.command()(replay)
 app.command()(run)

@@ -187,7 +187,7 @@ class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kin
     ``volume_ratio`` what they have now over it. ``invalid`` counts the endpoint's, whatever variant.
     ``evidence`` is that of all features; where keys share a budget, 1 times their number raises the alarm.
     ``budget_used`` is the part of what raises the alarm that the evidence of all the endpoint's keys had
-    reached when the window closed: at 1 it is raised, and it stops at 2.
+    reached when the window closed: at 1 it is raised.
     """
 
     id: str
