@@ -6,6 +6,7 @@ and every object is read back and compared with what was sent.
 
 import json
 import ssl
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -59,12 +60,15 @@ async def install(access: Access, objects: Sequence[Object]) -> None:
         It can't be reached, refuses, or has not kept all of them as they are; the text says which.
     """
     url = access.url.rstrip("/")
-    headers = {"osd-xsrf": "true", **({"securitytenant": access.tenant} if access.tenant else {})}
-    basic = aiohttp.BasicAuth(access.username, access.password, "utf-8") if access.username else None
+    headers = {"osd-xsrf": "true"}
+    if access.tenant:
+        headers["securitytenant"] = access.tenant
+    if access.username:
+        headers["Authorization"] = f"Basic {b64encode(f'{access.username}:{access.password}'.encode()).decode()}"
     try:
         connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=access.ca_file or None))
         timeout = aiohttp.ClientTimeout(total=_SECONDS)
-        async with aiohttp.ClientSession(connector=connector, headers=headers, auth=basic, timeout=timeout) as session:
+        async with aiohttp.ClientSession(connector=connector, headers=headers, timeout=timeout) as session:
             form = aiohttp.FormData()
             # By any other ending of its name the file is refused.
             form.add_field("file", encoded(objects), filename="streamer.ndjson", content_type="application/ndjson")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def changed(change: Change) -> list[str]:
     return problems_in(encoded(list(made.values())))
 
 
-def within(name: str, change: Callable[[Object], object]) -> Callable[[Object], None]:
+def within(name: str, change: Callable[[Any], object]) -> Callable[[Object], None]:
     """A change of the JSON in an attribute's JSON."""
 
     def do(one: Object) -> None:
