@@ -157,8 +157,9 @@ class Layout:
 
 def _baseline_counts(f: FeatureBaseline) -> list[int]:
     if f.feature.kind.is_number:
-        return [0, 0, *f.counts, 0, 0, f.missing, f.mistyped]
-    return [*f.counts, f.other, 0, f.missing]
+        below, above = (f.beyond[:2], f.beyond[2:]) if f.beyond else ((0, 0), (0, 0))
+        return [*below, *f.counts, *above, f.missing, f.mistyped]
+    return [*f.counts, f.other, *(f.beyond or (0,)), f.missing]
 
 
 def _only(features: list[tuple[int, FeatureBaseline]], *, number: bool) -> list[tuple[int, FeatureBaseline]]:
