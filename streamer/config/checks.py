@@ -124,7 +124,7 @@ def _opensearch(server: OpenSearchConfig) -> Iterator[Problem]:
         yield Problem((*path, "aws"), "requests are signed or have a password, not both")
     if server.ca_file is not None and server.url is not None and server.url.startswith("http:"):
         yield Problem((*path, "ca_file"), "http:// has no certificates; set url to https://…")
-    if server.url is None and server.model_fields_set:
+    if server.url is None and server.model_dump() != OpenSearchConfig().model_dump():
         yield Problem(path, "there is no server; set index.opensearch.url")
 
 

@@ -251,7 +251,8 @@ def test_an_absolute_path_stays_as_it_is() -> None:
         ("[index]\nretention = '36 h'\nsqlite = 'x'", "s.toml:2: index.retention: expected whole days, found 36 h"),
         (
             "[index]\nretention = '3 d'",
-            "s.toml:2: index.retention: there is no index to keep documents in; set index.sqlite or index.opensearch.url, too",
+            "s.toml:2: index.retention: there is no index to keep documents in; "
+            "set index.sqlite or index.opensearch.url, too",
         ),
         (
             "[source]\nunknown_endpoints = 'ignore'",
