@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from streamer.commands import alert, baseline, bench, dashboards, demo, model
+from streamer.commands import alert, baseline, bench, dashboards, demo, index, model
 from streamer.commands.accept import accept
 from streamer.commands.health import health
 from streamer.commands.init import init
@@ -61,6 +61,7 @@ baseline.app.command()(accept)
 app.add_typer(alert.app, name="alert")
 app.add_typer(model.app, name="model")
 app.add_typer(dashboards.app, name="dashboards")
+app.add_typer(index.app, name="index")
 app.command()(validate)
 app.command()(replay)
 app.command()(run)

@@ -128,6 +128,37 @@ class Aws:
             self._clients[service, region] = made
         return made
 
+    async def credentials(self, region: str | None = None) -> tuple[Any, str | None]:
+        """Credentials that renew themselves, for requests the SDK does not make, and the region they are for.
+
+        Parameters
+        ----------
+        region : str, optional
+            Instead of the configuration's.
+
+        Returns
+        -------
+        tuple
+            What ``get_frozen_credentials`` can be awaited on, ``None`` where there are none; and the region.
+
+        Raises
+        ------
+        ConfigError
+            No such profile.
+        Denied
+            Credentials there should be can't be read.
+        """
+        try:
+            if self._session is None:
+                self._session = await self._make_session()
+            found = await self._session.get_credentials()
+            known = region if region is not None else self._config.region
+            return found, known if known is not None else self._session.get_config_variable("region")
+        except NO_CREDENTIALS as error:
+            raise translated(error, "find AWS credentials") from error
+        except (sdk.BotoCoreError, ValueError) as error:
+            raise ConfigError(f"aws: can't find credentials: {error}") from error
+
     async def _make_session(self) -> AioSession:
         config = self._config
         source = AioSession(profile=config.profile)

@@ -13,12 +13,13 @@ import msgspec
 import structlog
 from prometheus_client import CollectorRegistry
 
-from streamer.adapters.aws import Aws, AwsConfig
+from streamer.adapters.aws import Aws
 from streamer.adapters.clock import SystemClock
 from streamer.adapters.decisions_file import FILE as DECISIONS_FILE
 from streamer.adapters.decisions_file import DecisionsFile
 from streamer.adapters.http import HttpServer
 from streamer.adapters.sqlite import SqliteSink
+from streamer.app.aws import aws_config
 from streamer.app.baselines import baselines_of, read_baseline
 from streamer.config.model import Config
 from streamer.config.quantities import parse_instant
@@ -73,12 +74,10 @@ async def run(
     baselines = baselines_of(config)
     settings = config.engine_settings()
     async with AsyncExitStack() as open_parts:
-        aws = await open_parts.enter_async_context(Aws(_aws(config)))
+        aws = await open_parts.enter_async_context(Aws(aws_config(config)))
         store = await _store(config, aws, clock)
         open_parts.push_async_callback(store.close)
-        sinks = await _sinks(config, aws)
-        for sink in sinks:
-            open_parts.push_async_callback(sink.close)
+        sinks = await _sinks(config, aws, clock, open_parts)
         names = [sink.name for sink in sinks]
         registry = CollectorRegistry()
         metrics = Metrics(
@@ -142,22 +141,6 @@ def _check(config: Config) -> None:
         raise ConfigError("\n".join(problems))
 
 
-def _aws(config: Config) -> AwsConfig:
-    addresses = {
-        "kinesis": config.source.kinesis.endpoint_url,
-        "s3": config.state.endpoint_url,
-        "sns": config.alerts.sns.endpoint_url,
-        "events": config.alerts.eventbridge.endpoint_url or config.retraining.eventbridge.endpoint_url,
-    }
-    return AwsConfig(
-        region=config.aws.region,
-        profile=config.aws.profile,
-        role_arn=config.aws.role_arn,
-        external_id=config.aws.external_id,
-        endpoint_urls={service: url for service, url in addresses.items() if url is not None},
-    )
-
-
 async def _store(config: Config, aws: Aws, clock: Clock) -> SnapshotStore:
     code = version("streamer")
     if config.state.directory is not None:
@@ -170,30 +153,39 @@ async def _store(config: Config, aws: Aws, clock: Clock) -> SnapshotStore:
     return S3SnapshotStore(await aws.client("s3"), bucket=bucket, prefix=prefix, now=clock.now, code=code)
 
 
-async def _sinks(config: Config, aws: Aws) -> list[Sink]:
+async def _sinks(config: Config, aws: Aws, clock: Clock, open_parts: AsyncExitStack) -> list[Sink]:
     sinks: list[Sink] = []
+
+    def add(sink: Sink) -> None:
+        open_parts.push_async_callback(sink.close)
+        sinks.append(sink)
+
     if config.index.sqlite is not None:
         path = config.path_of(config.index.sqlite)
         path.parent.mkdir(parents=True, exist_ok=True)
-        sinks.append(SqliteSink(path, retention_days=config.index.retention_days))
+        add(SqliteSink(path, retention_days=config.index.retention_days))
+    if config.index.opensearch.url is not None:
+        from streamer.app.index import sink_of
+
+        add(await sink_of(config, aws, clock))
     topic_arn = config.alerts.sns.topic_arn
     if topic_arn is not None:
         from streamer.adapters.sns import SnsSink, region_of
 
-        sinks.append(SnsSink(await aws.client("sns", region=region_of(topic_arn)), topic_arn))
+        add(SnsSink(await aws.client("sns", region=region_of(topic_arn)), topic_arn))
     alerts, retraining = config.alerts.eventbridge.bus, config.retraining.eventbridge.bus
     if alerts is not None or retraining is not None:
         from streamer.adapters.eventbridge import EventBridgeSink
 
         client = await aws.client("events")
         if alerts == retraining and alerts is not None:
-            sinks.append(EventBridgeSink(client, alerts))
+            add(EventBridgeSink(client, alerts))
         else:
             if alerts is not None:
-                sinks.append(EventBridgeSink(client, alerts, retraining=False))
+                add(EventBridgeSink(client, alerts, retraining=False))
             if retraining is not None:
                 # What one sink has taken is acknowledged by name, so two must not share one.
-                sinks.append(EventBridgeSink(client, retraining, alerts=False, name="eventbridge-retraining"))
+                add(EventBridgeSink(client, retraining, alerts=False, name="eventbridge-retraining"))
     return sinks
 
 

@@ -10,6 +10,7 @@ from streamer.config.detectors import problems_of_detectors
 from streamer.config.durations import duration_text
 from streamer.config.keys import closest
 from streamer.config.model import Config, EndpointConfig, WatchConfig
+from streamer.config.parts import OpenSearchConfig
 from streamer.config.places import KeyPath
 from streamer.config.problems import Problem, found_text
 from streamer.config.quantities import parse_instant
@@ -18,7 +19,11 @@ from streamer.core.errors import InvalidRecord
 
 _SPAN_KEYS = ("pane", "window", "offset")
 # Keys that are checked together: where one could not be read, nothing is said of the others.
-_TOGETHER = (frozenset(_SPAN_KEYS), frozenset({"sqlite", "retention"}))
+_TOGETHER = (
+    frozenset(_SPAN_KEYS),
+    frozenset({"sqlite", "retention"}),
+    frozenset({"username", "password", "password_file"}),
+)
 
 
 def problems_of(config: Config, unread: Collection[KeyPath] = ()) -> list[Problem]:
@@ -100,8 +105,27 @@ def _index(config: Config) -> Iterator[Problem]:
     index = config.index
     if index.retention is not None and index.retention % 86_400:
         yield Problem(("index", "retention"), f"expected whole days, found {duration_text(index.retention)}")
-    if index.retention is not None and index.sqlite is None:
-        yield Problem(("index", "retention"), "there is no index to keep documents in; set index.sqlite, too")
+    if index.retention is not None and index.sqlite is None and index.opensearch.url is None:
+        text = "there is no index to keep documents in; set index.sqlite or index.opensearch.url, too"
+        yield Problem(("index", "retention"), text)
+    yield from _opensearch(index.opensearch)
+
+
+def _opensearch(server: OpenSearchConfig) -> Iterator[Problem]:
+    path: KeyPath = ("index", "opensearch")
+    passwords = [key for key in ("password", "password_file") if getattr(server, key) is not None]
+    if len(passwords) == 2:
+        yield Problem((*path, "password_file"), "the password is in one place: set password or password_file, not both")
+    elif passwords and server.username is None:
+        yield Problem((*path, passwords[0]), "there is no user whose it is; set username, too")
+    elif server.username is not None and not passwords:
+        yield Problem((*path, "username"), "there is no password; set password (in the environment) or password_file")
+    elif server.username is not None and server.aws is not None:
+        yield Problem((*path, "aws"), "requests are signed or have a password, not both")
+    if server.ca_file is not None and server.url is not None and server.url.startswith("http:"):
+        yield Problem((*path, "ca_file"), "http:// has no certificates; set url to https://…")
+    if server.url is None and server.model_dump() != OpenSearchConfig().model_dump():
+        yield Problem(path, "there is no server; set index.opensearch.url")
 
 
 def _service(config: Config) -> Iterator[Problem]:

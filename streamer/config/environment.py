@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
-from pydantic import SecretStr
-
-from streamer.config.keys import Table, closest, fields_of, is_list, table_of
+from streamer.config.keys import Table, closest, fields_of, is_list, is_secret, table_of
 from streamer.config.places import KeyPath
 
 PREFIX = "STREAMER_"
@@ -106,7 +104,7 @@ def _leaf(table: Table, path: KeyPath) -> type | None:
             return None
         around, wants_number = table_of(field), is_list(field)
         if around is None:
-            text = str(field.annotation) in ("<class 'str'>", "str | None") or field.annotation is SecretStr
+            text = str(field.annotation) in ("<class 'str'>", "str | None") or is_secret(field)
             return (str if text else object) if i == len(path) - 1 and not wants_number else None
     return None
 

@@ -19,6 +19,7 @@ from streamer.config.parts import (
     AwsConfig,
     HttpConfig,
     KinesisConfig,
+    OpenSearchConfig,
     RetrainingConfig,
     ServiceConfig,
     StateConfig,
@@ -305,6 +306,9 @@ class IndexConfig(Table):
         default=None,
         ge=86_400,
         description="Documents this much older than the newest are deleted; never when left out",
+    )
+    opensearch: OpenSearchConfig = Field(
+        default=OpenSearchConfig(), description="The index on an OpenSearch server; beside SQLite, or instead of it"
     )
 
     @property

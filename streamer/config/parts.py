@@ -1,8 +1,8 @@
 """The configuration of the running service: where records come from, where effects go, where state is."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from streamer.config.forms import Duration, Size
 from streamer.core.settings import RetrainingSettings
@@ -91,6 +91,32 @@ class RetrainingConfig(Table):
         if bus.bus is None:
             return RetrainingSettings()
         return RetrainingSettings(after=bus.after, every=bus.every, cool_down=bus.cool_down)
+
+
+class OpenSearchConfig(Table):
+    """The index on an OpenSearch server."""
+
+    url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s@?#]+$",
+        description="Address of the server, domain or collection; without user and password",
+    )
+    prefix: str = Field(
+        default="streamer",
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$",
+        description="Begin of the names of its indices and templates",
+    )
+    partition: Literal["day", "month"] = Field(default="day", description="How long a stretch of time shares an index")
+    username: str | None = Field(default=None, min_length=1, description="User, where the server knows passwords")
+    password: SecretStr | None = Field(default=None, description="Password; better in the environment, or in a file")
+    password_file: str | None = Field(default=None, min_length=1, description="File whose first line is the password")
+    ca_file: str | None = Field(
+        default=None, min_length=1, description="Certificates to trust instead of the system's, as PEM"
+    )
+    aws: Literal["es", "aoss"] | None = Field(
+        default=None, description='Sign for AWS: "es" for a domain, "aoss" for a Serverless collection (SEARCH)'
+    )
+    timeout: Duration = Field(default=30, ge=1, le=600, description="Longest wait for an answer")
 
 
 class HttpConfig(Table):

@@ -28,7 +28,9 @@ def test_without_arguments_there_is_help(capsys: pytest.CaptureFixture[str]) -> 
     assert "Usage:" in out
 
 
-@pytest.mark.parametrize("command", ["demo", "init", "baseline", "validate", "replay", "schema", "bench", "version"])
+@pytest.mark.parametrize(
+    "command", ["demo", "init", "baseline", "validate", "replay", "schema", "bench", "index", "version"]
+)
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str], command: str) -> None:
     _, out, _ = run(capsys, "--help")
     assert command in out

@@ -187,7 +187,7 @@ def test_an_absolute_path_stays_as_it_is() -> None:
         ),
         (
             "[index]\ncolour = 'red'",
-            "s.toml:2: index.colour: unknown key; known here: sqlite, retention",
+            "s.toml:2: index.colour: unknown key; known here: sqlite, retention, opensearch",
         ),
         ("[[endpoint]]\nwindow = '10 min'", "s.toml:1: endpoint[0].name: missing; expected text in quotes"),
         ("[[endpoint]]\nname = 3", "s.toml:2: endpoint[0].name: expected text in quotes, found 3"),
@@ -251,7 +251,8 @@ def test_an_absolute_path_stays_as_it_is() -> None:
         ("[index]\nretention = '36 h'\nsqlite = 'x'", "s.toml:2: index.retention: expected whole days, found 36 h"),
         (
             "[index]\nretention = '3 d'",
-            "s.toml:2: index.retention: there is no index to keep documents in; set index.sqlite, too",
+            "s.toml:2: index.retention: there is no index to keep documents in; "
+            "set index.sqlite or index.opensearch.url, too",
         ),
         (
             "[source]\nunknown_endpoints = 'ignore'",

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import closing
 from io import StringIO
 from pathlib import Path
@@ -20,10 +20,12 @@ from streamer.adapters.terminal import TerminalSink
 from streamer.core.documents import encode, encode_notification
 from streamer.core.errors import Retryable
 from streamer.core.incident import AlertState
+from streamer.core.index.families import Family
 from streamer.core.types import Action, Index
 from streamer.ports import Sink
 from streamer.testing.memory import FaultySink, MemorySink
 from tests.contract.documents import deliveries, feature, incident, notify, operations, reject, retrain, window
+from tests.opensearch.place import Place
 
 
 class Kept(NamedTuple):
@@ -82,7 +84,17 @@ def in_sqlite(directory: Path) -> Subject:
     return Subject(SqliteSink(directory / "index.sqlite"), kept)
 
 
+def on_server(place: Place) -> Subject:
+    def kept() -> Kept:
+        apart = (Family.NOTIFICATIONS, Family.DEAD_LETTERS)
+        documents = place.of(*(family for family in Family if family not in apart))
+        return Kept(documents, place.of(Family.NOTIFICATIONS), place.of(Family.DEAD_LETTERS))
+
+    return Subject(place.sink(), kept)
+
+
 STORES = [in_memory, behind_faults, in_files, in_sqlite]
+SERVERS = ["stub", "opensearch"]
 
 
 async def run(subject: Subject, lots: Sequence[Sequence[Action]]) -> Kept:
@@ -95,17 +107,33 @@ async def run(subject: Subject, lots: Sequence[Sequence[Action]]) -> Kept:
     return subject.kept()
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    """The sink on the server that the test's parameter names; what it wrote is gone at the end."""
+    with Place(server_url(request)) as place:
+        yield on_server(place)
+
+
+def server_url(request: pytest.FixtureRequest) -> str:
+    named = request.node.callspec.id
+    url: str = request.getfixturevalue("opensearch_url" if "opensearch" in named else "stub_url")
+    return url
+
+
+@pytest.fixture(params=[*STORES, *SERVERS])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
-    made: Subject = request.param(tmp_path)
+    made: Subject = request.getfixturevalue("server") if request.param in SERVERS else request.param(tmp_path)
     return made
 
 
-@pytest.fixture(params=[*STORES, "terminal"])
-def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sink]:
-    made = TerminalSink(Console(file=StringIO())) if request.param == "terminal" else request.param(tmp_path).sink
+@pytest.fixture(params=[*STORES, *SERVERS, "terminal"])
+async def sink(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Sink]:
+    if request.param in SERVERS:
+        made: Sink = request.getfixturevalue("server").sink
+    else:
+        made = TerminalSink(Console(file=StringIO())) if request.param == "terminal" else request.param(tmp_path).sink
     yield made
-    asyncio.run(made.close())
+    await made.close()
 
 
 async def test_every_kind_of_action_is_kept_whole(store: Subject) -> None:
@@ -197,3 +225,19 @@ def test_any_deliveries_end_with_the_newest_revision_of_each_id(
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory)
         assert asyncio.run(run(make(path), lots)) == asyncio.run(run(in_memory(path), lots))
+
+
+@pytest.mark.parametrize("named", SERVERS)
+def test_any_deliveries_to_a_server_end_with_the_newest_revision_of_each_id(
+    named: str, request: pytest.FixtureRequest
+) -> None:
+    url = server_url(request)
+
+    # A new place on a real server takes a second.
+    @given(lots=deliveries)
+    @settings(max_examples=8 if named == "opensearch" else 40, deadline=None)
+    def holds(lots: list[list[Action]]) -> None:
+        with Place(url) as place, tempfile.TemporaryDirectory() as directory:
+            assert asyncio.run(run(on_server(place), lots)) == asyncio.run(run(in_memory(Path(directory)), lots))
+
+    holds()

@@ -157,6 +157,22 @@ def stretch_of(name: str, prefix: str, family: Family) -> Stretch | None:
         return None
 
 
+def is_kept(name: str, prefix: str, family: Family, oldest: datetime) -> bool:
+    """Whether an index still holds something that is kept; always, if it is not one of our dated ones.
+
+    Parameters
+    ----------
+    name, prefix : str
+        The index, and what stands before all of ours.
+    family : Family
+        Whose it is.
+    oldest : datetime
+        As ``oldest_kept`` has it.
+    """
+    stretch = stretch_of(name, prefix, family)
+    return stretch is None or stretch.until > oldest
+
+
 def oldest_kept(family: Family, now: datetime, days: int) -> datetime:
     """What is kept begins here: an index that ends before is deleted, and no document goes into it."""
     return now - timedelta(days=max(days, LEAST_DAYS) if family.is_rare else days)

@@ -14,6 +14,7 @@ from streamer.core.audit import DecisionDocument
 from streamer.core.documents import QUANTILE_NAMES, Notification
 from streamer.core.incident import Incident
 from streamer.core.index.families import Family
+from streamer.core.index.refused import RefusedDocument
 from streamer.core.operations import OperationsDocument
 from streamer.core.types import DeadLetter, EndpointDocument, FeatureDocument
 
@@ -35,6 +36,8 @@ DOCUMENTS: Final[Mapping[Family, type[msgspec.Struct]]] = {
     Family.OPERATIONS: OperationsDocument,
     Family.DEAD_LETTERS: DeadLetter,
 }
+# Documents of another shape that share a family's indices.
+BESIDE: Final[Mapping[Family, type[msgspec.Struct]]] = {Family.DEAD_LETTERS: RefusedDocument}
 
 
 def properties_of(document: type[msgspec.Struct]) -> dict[str, object]:

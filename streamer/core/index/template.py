@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from streamer.core.index.families import Family, pattern_of
-from streamer.core.index.mappings import DOCUMENTS, properties_of
+from streamer.core.index.mappings import BESIDE, DOCUMENTS, properties_of
 
 # Grows with every change of a mapping, so that a server with an older template is told apart.
 VERSION: Final = 1
@@ -27,7 +27,9 @@ def mappings_of(family: Family) -> dict[str, object]:
     A field that is not in them refuses the document, so that a server that was not upgraded shows,
     instead of guessing a type from the first value it sees.
     """
-    return {"dynamic": "strict", "properties": properties_of(DOCUMENTS[family])}
+    beside = BESIDE.get(family)
+    also = {} if beside is None else properties_of(beside)
+    return {"dynamic": "strict", "properties": {**also, **properties_of(DOCUMENTS[family])}}
 
 
 def template_of(prefix: str, family: Family) -> dict[str, object]:
