@@ -13,6 +13,7 @@ from streamer.commands import alert, baseline, bench, dashboards, demo, index, m
 from streamer.commands.accept import accept
 from streamer.commands.health import health
 from streamer.commands.init import init
+from streamer.commands.plan import plan
 from streamer.commands.replay import replay
 from streamer.commands.run import run
 from streamer.commands.schema import schema
@@ -52,7 +53,7 @@ def options(
 
 
 # They log nothing, and should be there at once.
-_SILENT = frozenset({"dashboards", "health", "init", "schema", "version"})
+_SILENT = frozenset({"dashboards", "health", "init", "plan", "schema", "version"})
 
 app.command()(demo.demo)
 app.command()(init)
@@ -63,6 +64,7 @@ app.add_typer(model.app, name="model")
 app.add_typer(dashboards.app, name="dashboards")
 app.add_typer(index.app, name="index")
 app.command()(validate)
+app.command()(plan)
 app.command()(replay)
 app.command()(run)
 app.command()(schema)

@@ -35,7 +35,7 @@ def objects(prefix: str = PREFIX) -> list[Object]:
         (panels.lag(views), Place(0, 62, 24, 12)),
         (panels.outbox(views), Place(24, 62, 24, 12)),
     ]
-    whole = dashboard(f"{prefix}-endpoint", f"{prefix}: endpoint", _DESCRIPTION, placed)
+    whole = dashboard(views.named("endpoint"), f"{prefix}: endpoint", _DESCRIPTION, placed)
     return [*(data_view(views, family) for family in Family), *(shown for shown, _ in placed), whole]
 
 

@@ -49,9 +49,13 @@ class Views(NamedTuple):
 
     prefix: str
 
+    def named(self, name: str) -> str:
+        """Id of an object: Dashboards takes ids apart at underscores, which a prefix may have."""
+        return f"{self.prefix.replace('_', '-')}-{name}"
+
     def id_of(self, family: Family) -> str:
         """Id of a family's view."""
-        return f"{self.prefix}-{family}"
+        return self.named(family)
 
     def title_of(self, family: Family) -> str:
         """The pattern of its indices, which is its title."""

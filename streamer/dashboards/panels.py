@@ -43,13 +43,13 @@ def choice(views: Views) -> Object:
         ("model_version", of_features),
         ("feature", of_features),
     ]
-    return controls(f"{views.prefix}-choice", "endpoint and feature", fields)
+    return controls(views.named("choice"), "endpoint and feature", fields)
 
 
 def notes(views: Views) -> Object:
     """How to read the others."""
     parameters = {"fontSize": 12, "openLinksInNewTab": False, "markdown": _NOTES}
-    return visualization(f"{views.prefix}-notes", "notes", "markdown", parameters)
+    return visualization(views.named("notes"), "notes", "markdown", parameters)
 
 
 def evidence(views: Views) -> Object:
@@ -101,7 +101,7 @@ def incidents(views: Views) -> Object:
     """Incidents opened in the time shown, the newest first."""
     columns = ("state", "severity", "endpoint", "cause", "title", "since", "until", "acknowledged_by", "verdict")
     view = views.id_of(Family.INCIDENTS)
-    return search(f"{views.prefix}-incidents-list", "incidents", view, columns, TIME_OF[Family.INCIDENTS])
+    return search(views.named("incidents-list"), "incidents", view, columns, TIME_OF[Family.INCIDENTS])
 
 
 def histogram(views: Views) -> Object:
@@ -163,7 +163,7 @@ def histogram(views: Views) -> Object:
             },
         ],
     }
-    return vega(f"{views.prefix}-histogram", "rows by cell, live and baseline", spec)
+    return vega(views.named("histogram"), "rows by cell, live and baseline", spec)
 
 
 # Names the n-th of the cells; what a number has around and between its cuts, or a category after its values.
@@ -224,14 +224,14 @@ def _operations(views: Views, name: str, title: str, unit: str, series: dict[str
             "color": {"field": "line", "type": "nominal", "title": None, "legend": {"orient": "bottom"}},
         },
     }
-    return vega(f"{views.prefix}-{name}", title, spec)
+    return vega(views.named(name), title, spec)
 
 
 def _of_endpoints(
     views: Views, name: str, title: str, kind: str, parameters: Object, aggregations: Sequence[Object]
 ) -> Object:
     view = views.id_of(Family.ENDPOINTS)
-    return visualization(f"{views.prefix}-{name}", title, kind, {**parameters, "type": kind}, aggregations, view=view)
+    return visualization(views.named(name), title, kind, {**parameters, "type": kind}, aggregations, view=view)
 
 
 def _heat_map(views: Views, name: str, title: str, field: str, limits: Sequence[float], colors: str) -> Object:
@@ -264,7 +264,7 @@ def _heat_map(views: Views, name: str, title: str, field: str, limits: Sequence[
         "valueAxes": [axis],
     }
     view = views.id_of(Family.FEATURES)
-    return visualization(f"{views.prefix}-{name}", title, "heatmap", parameters, aggregations, view=view)
+    return visualization(views.named(name), title, "heatmap", parameters, aggregations, view=view)
 
 
 def _along_time(

@@ -24,7 +24,7 @@ def test_the_file_is_written_where_it_is_wanted_and_is_well(tmp_path: Path) -> N
 
 
 def test_a_prefix_that_makes_bad_ids_is_wrong_usage(tmp_path: Path) -> None:
-    told = run("generate", str(tmp_path / "x"), "--prefix", "my_own")
+    told = run("generate", str(tmp_path / "x"), "--prefix", "Größe")
     assert told.exit_code == 2
     assert "underscores" in told.output
     assert not (tmp_path / "x").exists()

@@ -10,6 +10,7 @@ from streamer.core.documents import Notification, encode_notification
 from streamer.core.index.families import Family, date_of, family_of
 from streamer.core.index.fields import TIME_OF, Field, fields_of
 from streamer.core.index.mappings import DOCUMENTS
+from streamer.dashboards.check import problems_in
 from streamer.dashboards.generate import encoded, objects
 from streamer.dashboards.objects import entry_of
 from tests.contract.documents import feature, incident, notify, operations, reject, window
@@ -25,6 +26,12 @@ def test_another_prefix_has_objects_of_its_own() -> None:
     ours, theirs = ({(o["type"], o["id"]) for o in objects(prefix)} for prefix in ("streamer", "staging"))
     assert not ours & theirs
     assert b"streamer-" not in encoded(objects("staging"))
+
+
+def test_a_prefix_with_underscores_makes_ids_without() -> None:
+    made = objects("ml_ops")
+    assert problems_in(encoded(made)) == []
+    assert {o["attributes"]["title"] for o in made if o["type"] == "index-pattern"} == {f"ml_ops-{f}-*" for f in Family}
 
 
 def test_every_family_has_a_view_over_the_time_it_is_dated_by() -> None:
