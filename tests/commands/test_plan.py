@@ -41,14 +41,17 @@ def test_a_year_of_an_endpoint_with_a_hundred_features_at_five_minutes(
 
 
 def test_what_the_configuration_says_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = 'window = "10 min"\n[index]\nsqlite = "x"\nretention = "30 d"\n[index.opensearch]\npartition = "month"\n'
+    text = 'window = "10 min"\n[index]\nsqlite = "x"\nretention = "30 d"\n[index.opensearch]\nurl = "http://127.0.0.1:9200"\npartition = "month"\n'
     index = planned(capsys, configured(tmp_path, text), "--variants", "2")["index"]
     assert (index["kept_days"], index["partition"], index["series"]) == (30, "month", 200)
     assert index["documents_a_day"] == {"features": 2 * 100 * 144, "endpoints": 2 * 144, "operations": 1_440}
 
 
 def test_options_are_instead_of_the_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = configured(tmp_path, '[index]\nsqlite = "x"\nretention = "30 d"\n[index.opensearch]\npartition = "month"\n')
+    path = configured(
+        tmp_path,
+        '[index]\nsqlite = "x"\nretention = "30 d"\n[index.opensearch]\nurl = "http://127.0.0.1:9200"\npartition = "month"\n',
+    )
     index = planned(capsys, path, "--days", "7", "--partition", "day")["index"]
     assert (index["kept_days"], index["partition"]) == (7, "day")
 
