@@ -11,6 +11,8 @@ from streamer.metrics import Metrics
 from tests.commands.test_help import run
 from tests.strategies import baseline, number
 
+BY_MONTH = '[index.opensearch]\nurl = "http://127.0.0.1:9200"\npartition = "month"\n'
+
 
 def configured(folder: Path, text: str = "", features: int = 100) -> str:
     given: Baseline = baseline(*(number(f"x{i}") for i in range(features)))
@@ -41,7 +43,7 @@ def test_a_year_of_an_endpoint_with_a_hundred_features_at_five_minutes(
 
 
 def test_what_the_configuration_says_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = 'window = "10 min"\n[index]\nsqlite = "x"\nretention = "30 d"\n[index.opensearch]\nurl = "http://127.0.0.1:9200"\npartition = "month"\n'
+    text = f'window = "10 min"\n[index]\nretention = "30 d"\n{BY_MONTH}'
     index = planned(capsys, configured(tmp_path, text), "--variants", "2")["index"]
     assert (index["kept_days"], index["partition"], index["series"]) == (30, "month", 200)
     assert index["documents_a_day"] == {"features": 2 * 100 * 144, "endpoints": 2 * 144, "operations": 1_440}
@@ -50,7 +52,7 @@ def test_what_the_configuration_says_is_taken(tmp_path: Path, capsys: pytest.Cap
 def test_options_are_instead_of_the_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = configured(
         tmp_path,
-        '[index]\nsqlite = "x"\nretention = "30 d"\n[index.opensearch]\nurl = "http://127.0.0.1:9200"\npartition = "month"\n',
+        f'[index]\nretention = "30 d"\n{BY_MONTH}',
     )
     index = planned(capsys, path, "--days", "7", "--partition", "day")["index"]
     assert (index["kept_days"], index["partition"]) == (7, "day")
