@@ -24,7 +24,7 @@ from streamer.core.types import Finding, Key
 from streamer.core.windows import Window, WindowCounts
 
 # Part of the threshold from which on evidence may become an alarm.
-_DOUBTED: Final = 0.1
+DOUBTED: Final = 0.1
 
 
 class Track:
@@ -118,7 +118,7 @@ class Track:
         if self.weather is None or self.layout is None or not self.weather.is_due:
             return
         # What is nearly proven is neither learned nor forgotten.
-        if self.watch is not None and self.watch.bank.level >= _DOUBTED:
+        if self.watch is not None and self.watch.bank.level >= DOUBTED:
             return
         until_at = None if self.watch is None else self.watch.until_at
         self.weather.used = len(self.weather.days)

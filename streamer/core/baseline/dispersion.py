@@ -19,7 +19,7 @@ from streamer.core.baseline.timeline import Calendar
 # Fewer steps hold too few blocks of any length.
 LEAST_STEPS: Final = 8
 # The longest blocks: the baseline holds so many of them.
-_LONGEST: Final = 4
+LONGEST: Final = 4
 # Overlapping blocks are worth so many times the separate ones.
 OVERLAP: Final = 1.3
 # One-against-the-rest of a cell with fewer rows in or out of it is mostly chance.
@@ -266,7 +266,7 @@ def dispersion_of(sums: NDArray[np.float64], rows: NDArray[np.float64]) -> Dispe
     sum_before, rows_before = np.append(0.0, np.cumsum(sums)), np.append(0.0, np.cumsum(rows))
     levels: list[tuple[float, float, float]] = []
     length = 1
-    while length <= steps // _LONGEST:
+    while length <= steps // LONGEST:
         hop = max(length // 4, 1)
         in_block = rows_before[length::hop] - rows_before[:-length:hop]
         used = in_block > 0

@@ -11,6 +11,8 @@ from streamer.core.baseline.timeline import Calendar
 
 # Below this an hour-of-day profile is rounding.
 _LEAST_PROFILE: Final = 1e-9
+# A value outside the baseline's range scores so many times its end cell's.
+BEYOND: Final = 1.5
 
 
 class Patterns(NamedTuple):

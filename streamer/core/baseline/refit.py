@@ -5,15 +5,16 @@ The cells stay where they are, so that what was counted in them stays true. A sl
 told of is learned with it; a week's worth is not.
 """
 
+import math
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.baseline.dispersion import (
-    LEAST_STEPS,
+    LONGEST,
     OVERLAP,
     cells_dispersion,
     missing_dispersion,
@@ -21,11 +22,12 @@ from streamer.core.baseline.dispersion import (
     short,
 )
 from streamer.core.baseline.model import Baseline, Dispersion, FeatureBaseline, Share, Timeline
-from streamer.core.baseline.patterns import middles_of, patterns_of
+from streamer.core.baseline.patterns import BEYOND, middles_of, patterns_of
 from streamer.core.baseline.timeline import HOUR, LEAST_DAYS, Calendar, calendar_of, zone_of
 from streamer.core.baseline.weather import Table, days_of
 from streamer.core.layout import FeatureCells, Layout
 
+_Count = TypeVar("_Count", np.int32, np.int64)
 _COLUMN: Final = "event time"
 
 
@@ -79,37 +81,32 @@ class _Pool:
 
     def feature(self, layout: Layout, cells: FeatureCells) -> FeatureBaseline:
         """One feature."""
-        f = cells.baseline
-        by_step = self._table.by_step[:, cells.start : cells.stop]
+        f, by_step = cells.baseline, self._table.by_step[:, cells.start : cells.stop]
         counts = layout.baseline_counts(cells) + by_step.sum(axis=0, dtype=np.int64)
-        rows_by_step = by_step.sum(axis=1, dtype=np.int64)
-        absent = by_step[:, -2:] if cells.is_number else by_step[:, -1:]
-        hits = absent.sum(axis=1, dtype=np.int64)
-        missing, missing_by_hour = missing_dispersion(hits, rows_by_step, self._calendar)
-        valued, scores_by_hour = _valued(by_step, cells.is_number), f.scores_by_hour
-        together = cells_dispersion(valued)
-        live: dict[str, Dispersion | None] = {"missing": missing, "cells": together}
-        shares = f.shares
+        rows = by_step.sum(axis=1, dtype=np.int64)
+        hits = by_step[:, (-2 if cells.is_number else -1) :].sum(axis=1, dtype=np.int64)
+        missing, missing_by_hour = missing_dispersion(hits, rows, self._calendar)
+        live, hours, shares = {"missing": missing}, f.scores_by_hour, f.shares
         if cells.is_number:
-            inside = np.maximum(counts[2:-4], 0)
-            patterns = patterns_of(middles_of(f), inside, valued, self._calendar)
+            # Evidence does not ask for that of a number's cells as a whole, which takes the longest.
+            patterns = patterns_of(_places(f), _with_ends(counts[None])[0], _with_ends(by_step), self._calendar)
             live |= patterns.dispersion
-            own_hours = {name: f.score_by_hour(name) for name in (*f.scores_by_hour, *patterns.by_hour)}
-            scores_by_hour = self._hours(own_hours, patterns.by_hour)
+            own = {name: f.score_by_hour(name) for name in (*f.scores_by_hour, *patterns.by_hour)}
+            hours = self._hours(own, patterns.by_hour)
         else:
-            live["value"] = together
+            valued = by_step[:, :-2]
+            live["value"] = live["cells"] = together = cells_dispersion(valued)
             names = f.feature.values[: len(f.counts)]
             shares = self._shares(f, shares_by_time(valued, together, names, self._calendar))
         dispersion = {name: self._dispersion(f.dispersion.get(name), one) for name, one in live.items()}
-        share = f.missing_share if not f.mistyped else (f.missing + f.mistyped) / f.rows
-        by_hour = self._hour(f.missing_by_hour, missing_by_hour, share, hits.sum() / max(rows_by_step.sum(), 1))
+        absent = (f.missing + f.mistyped) / max(f.rows, 1)
         return msgspec.structs.replace(
             f,
             **_counted(counts, len(f.counts), is_number=cells.is_number),
             dispersion={**f.dispersion, **{name: one for name, one in dispersion.items() if one is not None}},
-            scores_by_hour=scores_by_hour,
+            scores_by_hour=hours,
             shares=shares,
-            missing_by_hour=by_hour,
+            missing_by_hour=self._hour(f.missing_by_hour, missing_by_hour, absent, hits.sum() / max(rows.sum(), 1)),
         )
 
     def _hours(
@@ -163,41 +160,47 @@ def pooled(own: Dispersion, own_steps: int, live: Dispersion, live_steps: int) -
     own_steps, live_steps : int
         How long they are.
     """
-    short_one = min(len(own.rows), len(live.rows))
-    factor = np.ones(len(own.rows))
-    factor[:short_one] = np.array(live.rows[:short_one]) / np.array(own.rows[:short_one])
-    factor[short_one:] = factor[short_one - 1] if short_one else 1.0
-    ratio = np.array(own.ratio)
-    mine = np.array([np.array(own.rows) * factor, np.where(ratio > 1, 1 + (ratio - 1) * factor, ratio), own.degrees])
-    other = np.array([live.rows, live.ratio, live.degrees])
-    blocks = [_separate(own_steps, mine.shape[1]), _separate(live_steps, other.shape[1])]
-    tails = [np.maximum(1 / one[2] - 1 / count, 0.0) for one, count in zip((mine, other), blocks, strict=True)]
-    weight = blocks[0][:short_one] / (blocks[0][:short_one] + blocks[1][:short_one])
-    longer, its_blocks = (mine, blocks[0]) if mine.shape[1] > other.shape[1] else (other, blocks[1])
-    found = longer.copy()
-    found[0, :short_one] = other[0, :short_one]
-    found[1, :short_one] = weight * mine[1, :short_one] + (1 - weight) * other[1, :short_one]
-    tail = weight * tails[0][:short_one] + (1 - weight) * tails[1][:short_one]
-    found[2, :short_one] = 1 / (1 / (blocks[0][:short_one] + blocks[1][:short_one]) + tail)
-    assert len(its_blocks) == found.shape[1]
-    return Dispersion(rows=short(np.maximum.accumulate(found[0])), ratio=short(found[1]), degrees=short(found[2]))
+    # Rows of a block as they are now: what its shocks add grows with them.
+    factor = live.rows[0] / own.rows[0]
+    ratios = tuple(1 + (ratio - 1) * factor if ratio > 1 else ratio for ratio in own.ratio)
+    several = [(own_steps, ratios, own.degrees), (live_steps, live.ratio, live.degrees)]
+    rows, ratio, degrees = list(live.rows), list[float](), list[float]()
+    while 2 ** len(ratio) <= (own_steps + live_steps) // LONGEST:
+        at = len(ratio)
+        known = [(_blocks(steps, at), r[at], d[at]) for steps, r, d in several if at < len(r)]
+        blocks = sum(count for count, _, _ in known)
+        if known:
+            ratio.append(sum(count * r for count, r, _ in known) / blocks)
+            tail = sum(count * max(1 / d - 1 / count, 0.0) for count, _, d in known) / blocks
+        else:
+            # Longer than either shows: as ``tempering.levels_of`` carries on.
+            blocks = _blocks(own_steps + live_steps, at)
+            ratio.append(ratio[-1] * min(max(math.sqrt(ratio[-1] / ratio[-3]), 1.0), 2.0))
+            tail = 0.0
+        degrees.append(1 / (1 / blocks + tail))
+        if at >= len(rows):
+            rows.append(2 * rows[-1])
+    kept = rows[: len(ratio)]
+    return Dispersion(rows=short(np.array(kept)), ratio=short(np.array(ratio)), degrees=short(np.array(degrees)))
 
 
-def _separate(steps: int, lengths: int) -> NDArray[np.float64]:
-    """Separate blocks of 1, 2, 4 … steps, as ``dispersion_of`` counts them."""
-    length = 2.0 ** np.arange(lengths)
-    found: NDArray[np.float64] = np.where(length > 3, OVERLAP, 1.0) * max(steps, LEAST_STEPS) / length
+def _blocks(steps: int, at: int) -> float:
+    """Separate blocks of ``2**at`` steps, as ``dispersion_of`` counts them."""
+    return (OVERLAP if at > 1 else 1.0) * steps / 2.0**at
+
+
+def _with_ends(by_step: NDArray[_Count]) -> NDArray[_Count]:
+    """Rows with a value, one cell more on each side for those outside the range."""
+    found: NDArray[_Count] = np.add.reduceat(by_step[:, :-2], [0, *range(2, by_step.shape[1] - 3)], axis=1)
     return found
 
 
-def _valued(by_step: NDArray[np.int32], is_number: bool) -> NDArray[np.int32]:
-    """Rows with a value that has a cell; of numbers those outside the range count at its ends."""
-    if not is_number:
-        return by_step[:, :-2]
-    valued = by_step[:, 2:-4].copy()
-    valued[:, 0] += by_step[:, :2].sum(axis=1, dtype=np.int32)
-    valued[:, -1] += by_step[:, -4:-2].sum(axis=1, dtype=np.int32)
-    return valued
+def _places(f: FeatureBaseline) -> NDArray[np.float64]:
+    """Where the value cells are, and those outside the range: as much further out as their scores are."""
+    middles, counts = middles_of(f), np.array(f.counts)
+    mean = float(counts @ middles) / max(int(counts.sum()), 1)
+    apart = (middles - mean)[[0, -1]] * BEYOND
+    return np.concatenate([[mean + apart[0]], middles, [mean + apart[1]]])
 
 
 def _counted(counts: NDArray[np.int64], cells: int, *, is_number: bool) -> dict[str, object]:

@@ -7,12 +7,10 @@ from numpy.typing import NDArray
 
 from streamer.core.baseline.dispersion import ranks_of, spread_of, standardised
 from streamer.core.baseline.model import Dispersion, FeatureBaseline
-from streamer.core.baseline.patterns import middles_of
+from streamer.core.baseline.patterns import BEYOND, middles_of
 from streamer.core.layout import FeatureCells, Layout
 from streamer.core.types import Cause
 
-# A value outside the baseline's range scores so many times its end cell's.
-_BEYOND: Final = 1.5
 _MOST: Final = 6.0
 _MOST_SCORE: Final = 1e3
 # Added to every cell: what was never seen is not impossible.
@@ -147,5 +145,5 @@ def _standard(score: NDArray[np.float64], f: FeatureBaseline) -> NDArray[np.floa
 
 def _beyond(score: NDArray[np.float64]) -> NDArray[np.float64]:
     """Scores of all cells from those of the value cells: outside is further out, no value is no news."""
-    low, high = min(score[0] * _BEYOND, score[0]), max(score[-1] * _BEYOND, score[-1])
+    low, high = min(score[0] * BEYOND, score[0]), max(score[-1] * BEYOND, score[-1])
     return np.array([low, low, *score, high, high, 0.0, 0.0])
