@@ -107,7 +107,7 @@ class OpenSearchConfig(Table):
         description="Begin of the names of its indices and templates",
     )
     partition: Literal["day", "month"] = Field(default="day", description="How long a stretch of time shares an index")
-    username: str | None = Field(default=None, min_length=1, description="User, where the server knows passwords")
+    username: str | None = Field(default=None, pattern=r"^[^:]+$", description="User, where the server knows passwords")
     password: SecretStr | None = Field(default=None, description="Password; better in the environment, or in a file")
     password_file: str | None = Field(default=None, min_length=1, description="File whose first line is the password")
     ca_file: str | None = Field(

@@ -106,6 +106,8 @@ class StubOpenSearch:
         Ids of documents no field takes, and of those whose action line breaks the whole request.
     closed : set of str
         Indices that are closed.
+    limit_bytes : int
+        Larger requests are answered with 413.
     seen : list of Seen
         Every request.
     """
@@ -120,7 +122,7 @@ class StubOpenSearch:
         self.broken: set[str] = set()
         self.closed: set[str] = set()
         self.seen: list[Seen] = []
-        self._most_bytes = most_bytes
+        self.limit_bytes = most_bytes
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> "StubOpenSearch":
@@ -143,7 +145,7 @@ class StubOpenSearch:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         self.seen.append(Seen(request.method, request.path, dict(request.headers), len(body)))
-        if len(body) > self._most_bytes:
+        if len(body) > self.limit_bytes:
             return web.Response(status=413)
         parts = [part for part in request.path.split("/") if part]
         match request.method, parts:
