@@ -287,6 +287,7 @@ class RetrainingRequest(msgspec.Struct, frozen=True, kw_only=True, tag_field="ki
     leave_out: tuple[TimeRange, ...] = ()
 
 
+# Of these an index holds the newest revision; a dead letter has none.
 Kept = FeatureDocument | EndpointDocument | Incident | DecisionDocument | OperationsDocument
 Document = Kept | DeadLetter
 

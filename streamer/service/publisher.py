@@ -129,8 +129,8 @@ class Publisher:
             self._offered.extendleft(reversed(lot))
             self._let_go()
             return False
-        except Refused:
-            self._metrics.note_unreported(self.name, len(lot))
+        except Refused as error:
+            self._metrics.note_unreported(self.name, len(error.ids) or len(lot))
         return True
 
     async def _deliver(self, lot: Sequence[Action]) -> bool:
