@@ -24,6 +24,6 @@
     dashboards/  views for OpenSearch Dashboards, generated, checked, installed
 
 Imports go one way: ``__main__ > commands > (demo | bench) > app > config > (pump | service | adapters |
-dashboards | testing) > (delivery | drain | log | metrics | printable | producer | progress | retry | summary | watchdog) > ports >
-core``.
+dashboards | testing) > (delivery | drain | log | metrics | printable | producer | progress | retry | summary |
+watchdog) > ports > core``.
 """

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import aiohttp
 
 from streamer.core.errors import SinkError
+from streamer.dashboards.check import problems_in
 from streamer.dashboards.generate import encoded
 from streamer.dashboards.objects import Object
 
@@ -57,8 +58,13 @@ async def install(access: Access, objects: Sequence[Object]) -> None:
     Raises
     ------
     SinkError
-        It can't be reached, refuses, or has not kept all of them as they are; the text says which.
+        They are not well; or it can't be reached, refuses, or has not kept all of them as they are. The
+        text says which.
     """
+    text = encoded(objects)
+    if problems := problems_in(text):
+        # Most of these a server would take without a word.
+        raise SinkError("\n".join(problems))
     url = access.url.rstrip("/")
     headers = {"osd-xsrf": "true"}
     if access.tenant:
@@ -71,7 +77,7 @@ async def install(access: Access, objects: Sequence[Object]) -> None:
         async with aiohttp.ClientSession(connector=connector, headers=headers, timeout=timeout) as session:
             form = aiohttp.FormData()
             # By any other ending of its name the file is refused.
-            form.add_field("file", encoded(objects), filename="streamer.ndjson", content_type="application/ndjson")
+            form.add_field("file", text, filename="streamer.ndjson", content_type="application/ndjson")
             told = await _answer(session, f"{url}/api/saved_objects/_import?overwrite=true", url, data=form)
             _check_import(told, len(objects), url)
             wanted = [{"type": one["type"], "id": one["id"]} for one in objects]

@@ -128,6 +128,15 @@ async def test_a_lie_is_found_and_said(lie: Dashboards, said: str) -> None:
             await install(Access(url), SENT)
 
 
+@pytest.mark.parametrize("name", ["streamer-evidence", "streamer-incidents-list"])
+async def test_what_a_server_would_take_without_a_word_is_not_sent(name: str) -> None:
+    dashboards = Dashboards()
+    async with dashboards.serving() as url:
+        with pytest.raises(SinkError, match=f"refers to .* {name}, which is not in the file"):
+            await install(Access(url), [one for one in SENT if one["id"] != name])
+    assert dashboards.headers == []
+
+
 async def test_nobody_there_is_one_line() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
