@@ -256,9 +256,11 @@ def _of_feature(
     if cells.is_number:
         found += ranges_of(cells, shares, asked, step_seconds, tolerance.points, kappa)
     base = layout.baseline_counts(cells)
-    phi = _of_longest(cells, step_seconds)
+    of_step, of_longest = _clustering(cells, step_seconds)
     unseen = Cause.WILD if cells.is_number else Cause.DRIFT
     for name, cause, mask in (("new", unseen, unseen_cells(cells)), ("gone", Cause.MISSING, absent_cells(cells))):
+        # A feed that breaks off is news as soon as it is more than one step's weather; a record cold goes on for days.
+        phi = of_step if name == "gone" else of_longest
         # As many unseen rows are expected as there are categories that were seen once (Good 1953).
         seen = float(base[mask].sum()) + (cells.baseline.singletons if name == "new" else 0.0)
         least = _BEYOND_ROWS if name == "new" and cells.is_number else _UNSEEN_ROWS
@@ -301,7 +303,7 @@ def _with_shocks(
     return np.maximum(envelope, spread_envelope_of(levels, nats_of(asked.of_step, levels), curvature))
 
 
-def _of_longest(cells: FeatureCells, step_seconds: int) -> float:
-    """What is not in the baseline has no blocks of its own: it is as clustered as the values are at worst."""
+def _clustering(cells: FeatureCells, step_seconds: int) -> tuple[float, float]:
+    """Of a step and of the longest block: what is not in the baseline is taken to cluster as the values do."""
     ratio = levels_of(cells.baseline.dispersion_of("value"), step_seconds)[1]
-    return float(ratio.max(initial=1.0))
+    return (max(float(ratio[0]), 1.0), float(ratio.max(initial=1.0))) if len(ratio) else (1.0, 1.0)
