@@ -144,18 +144,23 @@ def _span_warnings(endpoint: "EndpointConfig") -> list[str]:
 
 
 def _word(endpoint: "EndpointConfig", baseline: "Baseline | None") -> Word:
+    # Traffic is learned hour by hour: longer panes can't be.
+    is_refitted = endpoint.false_alarms is not None and endpoint.pane <= 3_600
+    likelier = "alarms are likelier" + (" until three days of traffic are in" if is_refitted else "")
     if baseline is None:
+        waits = "where rows of an hour hang together, there will be more of them"
+        if is_refitted:
+            waits = "evidence is looked for once three days of traffic are in, and refitted weekly until 28 are"
         warnings = ["baseline_is_traffic is set, but there is no baseline"] if endpoint.baseline_is_traffic else []
         if endpoint.false_alarms is not None:
             warnings.append(
-                "false_alarms is set, but a baseline learned from the first rows knows no weather: "
-                "where rows of an hour hang together, there will be more of them"
+                "false_alarms is set, but a baseline learned from the first rows knows no weather: " + waits
             )
         return Word(f"learned from the first {endpoint.burn_in_rows:,} rows", warnings, {})
     text = f"baseline {baseline.id}, {baseline.rows:,} rows, {len(baseline.features)} features"
     timeline = baseline.timeline
     if timeline is None:
-        warnings = ["no time column, so records are taken as independent: alarms are likelier"]
+        warnings = [f"no time column, so records are taken as independent: {likelier}"]
         if endpoint.baseline_is_traffic:
             warnings.append("baseline_is_traffic is set, but without a time column the traffic is unknown")
         return Word(f"{text}, records are taken as independent", warnings, {})
@@ -165,9 +170,10 @@ def _word(endpoint: "EndpointConfig", baseline: "Baseline | None") -> Word:
     text += f", {as_text(timeline.start_at)} to {as_text(timeline.end_at)} ({days:.1f} days)"
     warnings = []
     if timeline.steps < _ENOUGH_STEPS:
-        warnings.append("its time column spans too little, so records are taken as independent: alarms are likelier")
+        warnings.append(f"its time column spans too little, so records are taken as independent: {likelier}")
     elif days < _ENOUGH_DAYS:
-        warnings.append("fewer than 28 days: how weekdays and weeks differ is hardly known")
+        refitted = "; evidence is refitted weekly, while it is silent, until 28 are in" if is_refitted else ""
+        warnings.append(f"fewer than 28 days: how weekdays and weeks differ is hardly known{refitted}")
     if endpoint.false_alarms is not None:
         text += _resolution(baseline)
     return Word(text, warnings, {})

@@ -181,6 +181,10 @@ class AlertBook:
         """Whether an incident of this cause is pending, firing, or held back."""
         return cause in self._open or cause in self._held
 
+    def wrong_since(self, causes: Iterable[Cause]) -> int | None:
+        """Since when, as is thought now, there is an incident of one of these causes; ``None``: there is none."""
+        return min((self._open[cause].since_at for cause in causes if cause in self._open), default=None)
+
     def is_resolved(self, identity: str) -> bool:
         """Whether the incident of this id is over, and not for long."""
         return identity in self._resolved

@@ -5,6 +5,7 @@ late ones, too, and is written again, with a larger revision, when its lateness 
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from streamer.core.alerts import AlertBook
 from streamer.core.baseline.learn import learn
@@ -32,6 +33,8 @@ from streamer.core.windows import Window
 EMPTY_WINDOWS = 1_000
 # A version that gave way to another of its variant sleeps sooner.
 SUPERSEDED_WINDOWS = 3
+# Incidents of these causes are not what traffic is usually like.
+_UNUSUAL: Final = (Cause.DRIFT, Cause.MISSING, Cause.WILD)
 
 
 class Endpoint:
@@ -172,8 +175,13 @@ class Endpoint:
         self.retraining.note(_incidents(told))
         if due:
             actions += self.retraining.advance(end_at, self._serving(due))
+        wrong_since_at = self.book.wrong_since(_UNUSUAL)
         for d in due:
             self._learn(d.track, end_at)
+            if wrong_since_at is None:
+                d.track.relearn()
+            elif d.track.weather is not None:
+                d.track.weather.spoil(wrong_since_at)
             self._rest(d.track)
         return actions
 

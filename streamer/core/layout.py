@@ -144,8 +144,9 @@ class Layout:
         """The baseline's own rows over one feature's cells, shape (stop - start,), int64."""
         f = cells.baseline
         if cells.is_number:
-            return np.array([0, 0, *f.counts, 0, 0, f.missing, f.mistyped], np.int64)
-        return np.array([*f.counts, f.other, 0, f.missing], np.int64)
+            below, above = (f.beyond[:2], f.beyond[2:]) if f.beyond else ((0, 0), (0, 0))
+            return np.array([*below, *f.counts, *above, f.missing, f.mistyped], np.int64)
+        return np.array([*f.counts, f.other, *(f.beyond or (0,)), f.missing], np.int64)
 
 
 def _only(features: list[tuple[int, FeatureBaseline]], *, number: bool) -> list[tuple[int, FeatureBaseline]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from streamer.core.alerts import AlertBook, AlertBookState
 from streamer.core.baseline.model import Baseline
+from streamer.core.baseline.weather import WeatherState
 from streamer.core.blob import pack, unpack
 from streamer.core.detectors.roster import RosterState
 from streamer.core.detectors.watch import WatchState
@@ -76,6 +77,8 @@ class _Track(msgspec.Struct, frozen=True):
     ends_at: int = END
     watch: WatchState | None = None
     roster: RosterState | None = None
+    weather: WeatherState | None = None
+    refit: Baseline | None = None
 
 
 class _Endpoint(msgspec.Struct, frozen=True):
@@ -161,6 +164,10 @@ def _freeze_track(i: int, track: Generation, arrays: Arrays) -> _Track:
     watch = None
     if track.watch is not None:
         watch, arrays[f"{i}/evidence"] = track.watch.to_state()
+    weather = None
+    if track.weather is not None:
+        weather, arrays[f"{i}/weather"], days = track.weather.to_state()
+        arrays |= {f"{i}/weather/{day}": packed for day, packed in zip(weather.days, days, strict=True)}
     return _Track(
         variant=track.key.variant,
         version=track.key.version,
@@ -178,6 +185,8 @@ def _freeze_track(i: int, track: Generation, arrays: Arrays) -> _Track:
         ends_at=track.ends_at,
         watch=watch,
         roster=None if track.roster is None else track.roster.to_state(),
+        weather=weather,
+        refit=track.refit,
     )
 
 
@@ -294,6 +303,12 @@ def _thaw_track(
         latest = max([*track.panes, *track.windows, state.window_at or 0])
         spans = settings.spans
         track.since_at = start_of(latest, spans.window, spans.offset) + spans.window * 1000
+    if fits and state.refit is not None and settings.false_alarms_apart is not None:
+        track.hold_against(state.refit)
+        track.weather = track.weather if state.weather is not None else None
+    if fits and state.weather is not None and track.weather is not None:
+        days = [_array(arrays, f"{i}/weather/{day}").astype(np.uint8) for day in state.weather.days]
+        track.weather.restore(state.weather, _array(arrays, f"{i}/weather").astype(np.int64), days)
     if fits and state.watch is not None and track.watch is not None:
         track.watch.restore(state.watch, _array(arrays, f"{i}/evidence").astype(np.float64))
     if fits and state.roster is not None and track.roster is not None:

@@ -1,8 +1,12 @@
 """Track: one key's open panes and windows, from its first record on."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from streamer.core.baseline.model import Baseline
+from streamer.core.baseline.refit import refitted
+from streamer.core.baseline.timeline import HOUR
+from streamer.core.baseline.weather import ENOUGH_DAYS, Weather, days_of
 from streamer.core.decode.sides import SideReader
 from streamer.core.detectors.roster import Roster
 from streamer.core.detectors.watch import Watch
@@ -18,6 +22,9 @@ from streamer.core.schema import Side
 from streamer.core.settings import EndpointSettings, Limits
 from streamer.core.types import Finding, Key
 from streamer.core.windows import Window, WindowCounts
+
+# Part of the threshold from which on evidence may become an alarm.
+DOUBTED: Final = 0.1
 
 
 class Track:
@@ -39,7 +46,12 @@ class Track:
     layout : Layout or None
         Cells; ``None`` while learning.
     watch : Watch or None
-        Detection of drift; ``None`` while learning and where it is not asked for.
+        Detection of drift; ``None`` where it is not asked for, while learning, and of a learned baseline
+        until some days of weather are in.
+    weather : Weather or None
+        Traffic since, while the baseline is young and drift is looked for.
+    refit : Baseline or None
+        The baseline with that traffic, which evidence is held against.
     roster : Roster or None
         The named detectors; ``None`` while learning and where there are none.
     readers : dict of Side to SideReader
@@ -71,6 +83,8 @@ class Track:
         self.baseline: Baseline | None = None
         self.layout: Layout | None = None
         self.watch: Watch | None = None
+        self.weather: Weather | None = None
+        self.refit: Baseline | None = None
         self.roster: Roster | None = None
         self.readers: dict[Side, SideReader] = {}
         self._pane = settings.spans.pane * 1000
@@ -81,18 +95,43 @@ class Track:
     def _settle(self, baseline: Baseline) -> None:
         self.baseline = baseline
         self.layout = Layout(baseline)
-        apart = self.settings.false_alarms_apart
-        self.watch = (
-            Watch(self.layout, apart[0], self.settings.spans.pane, self.settings.tolerance)
-            if apart is not None
-            else None
-        )
+        self.refit = self.watch = self.weather = None
+        asked, hourly = self.settings.false_alarms_apart is not None, self.settings.spans.pane <= HOUR
+        if asked and hourly and days_of(baseline) < ENOUGH_DAYS:
+            self.weather = Weather(baseline, self.layout.size)
+        if asked and not (baseline.learned and hourly):
+            self.watch = self._watch(self.layout)
         self.roster = Roster(self.settings, self.layout) if self.settings.detectors else None
         self.readers = {
             side: SideReader(baseline.schema, side, self.settings.json_path, self.limits, learned=baseline.learned)
             for side in Side
             if baseline.schema.of(side)
         }
+
+    def _watch(self, layout: Layout) -> Watch:
+        apart, spans = self.settings.false_alarms_apart, self.settings.spans
+        assert apart is not None
+        return Watch(layout, apart[0], spans.pane, self.settings.tolerance)
+
+    def relearn(self) -> None:
+        """Hold evidence against the baseline and the traffic since, if a week more of it is in."""
+        if self.weather is None or self.layout is None or not self.weather.is_due:
+            return
+        # What is nearly proven is neither learned nor forgotten.
+        if self.watch is not None and self.watch.bank.level >= DOUBTED:
+            return
+        until_at = None if self.watch is None else self.watch.until_at
+        self.weather.used = len(self.weather.days)
+        self.hold_against(refitted(self.layout, self.weather.table(), self.settings.time_zone))
+        if self.watch is not None:
+            self.watch.until_at = until_at
+        if self.weather.is_enough:
+            self.weather = None
+
+    def hold_against(self, refit: Baseline) -> None:
+        """Hold evidence against this, which has the baseline's cells, from now on."""
+        self.refit = refit
+        self.watch = self._watch(Layout(refit))
 
     @property
     def sampling(self) -> Sampling:
@@ -139,8 +178,11 @@ class Track:
                 self.window_at = window_at
             self.asleep = False
             window.add_pane(pane)
-            if watched and self.watch is not None and pane.profile is not None and start >= self.since_at:
-                self.watch.take(start, pane.profile.counts)
+            if watched and pane.profile is not None and start >= self.since_at:
+                if self.watch is not None:
+                    self.watch.take(start, pane.profile.counts)
+                if self.weather is not None:
+                    self.weather.take(start, pane.profile.counts)
             if self.roster is not None and pane.profile is not None and start >= self.since_at:
                 self.roster.take(start, pane.profile.counts, pane.profile.sums, pane.samples)
             self.active_at = window_at

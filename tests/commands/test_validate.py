@@ -223,3 +223,14 @@ def test_what_detection_can_tell_from_weather_is_said_where_drift_is_looked_for(
 def test_drift_without_a_baseline_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "s.toml").write_text("[[endpoint]]\nname = 'churn'\nfalse_alarms = '1 per month'\n")
     assert "knows no weather" in run(capsys, "validate", str(tmp_path / "s.toml"))[1]
+
+
+def test_a_young_baseline_is_said_to_be_refitted_where_drift_is_looked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = "false_alarms = '1 per month'\n"
+    assert "refitted weekly" in run(capsys, "validate", configured(tmp_path, asked, with_days(14)))[1]
+    assert "refitted" not in run(capsys, "validate", configured(tmp_path, "", with_days(14)))[1]
+    assert "refitted" not in run(capsys, "validate", configured(tmp_path, asked, with_days(31)))[1]
+    long_panes = asked + "window = '1d'\npane = '1d'\n"
+    assert "refitted" not in run(capsys, "validate", configured(tmp_path, long_panes, with_days(14)))[1]

@@ -19,9 +19,9 @@ from streamer.core.baseline.timeline import Calendar
 # Fewer steps hold too few blocks of any length.
 LEAST_STEPS: Final = 8
 # The longest blocks: the baseline holds so many of them.
-_LONGEST: Final = 4
+LONGEST: Final = 4
 # Overlapping blocks are worth so many times the separate ones.
-_OVERLAP: Final = 1.3
+OVERLAP: Final = 1.3
 # One-against-the-rest of a cell with fewer rows in or out of it is mostly chance.
 _CELL_ROWS: Final = 30
 # A category that varies by this factor more or less than all do in the mean, as sure as that, or whose
@@ -266,13 +266,13 @@ def dispersion_of(sums: NDArray[np.float64], rows: NDArray[np.float64]) -> Dispe
     sum_before, rows_before = np.append(0.0, np.cumsum(sums)), np.append(0.0, np.cumsum(rows))
     levels: list[tuple[float, float, float]] = []
     length = 1
-    while length <= steps // _LONGEST:
+    while length <= steps // LONGEST:
         hop = max(length // 4, 1)
         in_block = rows_before[length::hop] - rows_before[:-length:hop]
         used = in_block > 0
         in_block = in_block[used]
         squares = np.square((sum_before[length::hop] - sum_before[:-length:hop])[used]) / in_block
-        separate = (_OVERLAP if length > 3 else 1.0) * steps / length * used.mean()
+        separate = (OVERLAP if length > 3 else 1.0) * steps / length * used.mean()
         mean = float(squares.mean())
         kurtosis = squares.var() / max(mean, 1e-30) ** 2 - 2
         # Beyond what so few blocks of normal sums would show by chance.

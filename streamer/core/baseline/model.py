@@ -164,6 +164,9 @@ class FeatureBaseline(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
         Categories that vary with time otherwise than all do in the mean.
     missing_by_hour : tuple of float
         Share of rows without a usable value by hour of day (24), shrunk to the whole's; or empty.
+    beyond : tuple of int
+        Of traffic that was refitted, rows that have no cell here. Numbers: far below the range, below,
+        above, far above. Categories: those never seen before. Empty: none.
     """
 
     feature: Feature
@@ -186,6 +189,7 @@ class FeatureBaseline(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     scores_by_hour: dict[str, tuple[float, ...]] = {}
     shares: dict[str, Share] = {}
     missing_by_hour: tuple[float, ...] = ()
+    beyond: tuple[int, ...] = ()
 
     @property
     def missing_share(self) -> float:
@@ -373,11 +377,13 @@ def _wrong_hours(f: FeatureBaseline) -> str:
 
 
 def _wrong_counts(f: FeatureBaseline) -> str:
-    if min((f.rows, f.missing, f.mistyped, f.other, *f.counts)) < 0:
+    if min((f.rows, f.missing, f.mistyped, f.other, *f.counts, *f.beyond)) < 0:
         return "counts must not be negative"
     if f.rows > MOST_ROWS:
         return f"more than {MOST_ROWS} rows"
-    counted = sum(f.counts) + f.other + f.missing + f.mistyped
+    if len(f.beyond) not in (0, 4 if f.feature.kind.is_number else 1):
+        return "rows without a cell are of four kinds for numbers, of one for categories"
+    counted = sum(f.counts) + sum(f.beyond) + f.other + f.missing + f.mistyped
     return "" if counted == f.rows else f"cells, missing and mistyped hold {counted} of {f.rows} rows"
 
 

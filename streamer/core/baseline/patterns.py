@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.baseline.dispersion import ranks_of, score_dispersion, short, spread_of, standardised
-from streamer.core.baseline.model import Dispersion
+from streamer.core.baseline.model import Dispersion, FeatureBaseline
 from streamer.core.baseline.timeline import Calendar
 
 # Below this an hour-of-day profile is rounding.
 _LEAST_PROFILE: Final = 1e-9
+# A value outside the baseline's range scores so many times its end cell's.
+BEYOND: Final = 1.5
 
 
 class Patterns(NamedTuple):
@@ -65,3 +67,16 @@ def patterns_of(
         if np.abs(by_hour).max(initial=0.0) > _LEAST_PROFILE:
             found.by_hour[name] = short(by_hour)
     return found._replace(deviation=value[1])
+
+
+def middles_of(f: FeatureBaseline) -> NDArray[np.float64]:
+    """Middle of each value cell of a number, shape (cells,): values cut at 1 % and 99 %, over the larger of these."""
+    low, high = f.minimum or 0.0, f.maximum or 0.0
+    if f.quantiles and f.quantiles[0] < f.quantiles[-1]:
+        low, high = f.quantiles[0], f.quantiles[-1]
+    scale = max(abs(low), abs(high), 1e-300)
+    bounds = np.clip(np.array([low, *f.edges, high]) / scale, low / scale, high / scale)
+    # A value on a cut is in the cell below it: cells between two cuts that hold one value hold the upper.
+    few = f.distinct == len(f.counts)
+    middles: NDArray[np.float64] = bounds[1:] if few else (bounds[1:] + bounds[:-1]) / 2
+    return middles

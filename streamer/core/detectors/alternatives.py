@@ -21,15 +21,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.core.detectors.ranges import ranges_of
 from streamer.core.detectors.scores import Direction, absent_cells, directions_of, shares_of, unseen_cells
-from streamer.core.detectors.tempering import (
-    envelope_of,
-    error_of,
-    levels_of,
-    nats_of,
-    spread_envelope_of,
-    tempering,
-)
+from streamer.core.detectors.tempering import envelope_of, error_of, levels_of, nats_of, spread_envelope_of
+from streamer.core.detectors.tilts import HEAVY, KEPT, Asked, Found, Tilt, tilts_of
 from streamer.core.layout import FeatureCells, Layout
 from streamer.core.settings import DEFAULT_TOLERANCE, Tolerance
 from streamer.core.types import Cause
@@ -39,6 +34,8 @@ _MEANS: Final = tuple(sign * size for size in (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.
 _SPREADS: Final = (0.07, 0.2, 0.5, -0.15, -0.4)
 _CATEGORY_ODDS: Final = (1.35, 2.5, 8.0, 1 / 1.35, 1 / 2.5)
 _MISSING_ODDS: Final = (2.0, 5.0, 20.0, 100.0)
+# Odds of what is one cell against the rest.
+_SHARES: Final = {"category": _CATEGORY_ODDS, "missing": _MISSING_ODDS}
 _NEW_SHARES: Final = (0.003, 0.01, 0.05, 0.3)
 _WEIGHTS: Final = {
     "value": 0.25,
@@ -51,17 +48,12 @@ _WEIGHTS: Final = {
 }
 # Standard errors of the baseline that are tolerated: 2 gave an alarm in 10 % of endpoint-months, 2.5 in 5 %.
 KAPPA: Final = 2.5
-# An alternative whose tolerance is a larger part of it is dropped.
-_KEPT: Final = 0.7
-# Large changes are soon proven: they need less of the weight.
-_HEAVY: Final = 0.7
 # Rows of a kind that a baseline without any may have missed: upper 95 % limits of a count of none, and of
 # what lies beyond the two extremes of a sample (one row on each side is expected there).
 _UNSEEN_ROWS: Final = 3.0
 _BEYOND_ROWS: Final = 5.0
 # Alternatives of one feature, about: for the level at which one of them alone raises the alarm.
 _PER_FEATURE: Final = 40
-_LEAST_LOSS: Final = 1e-9
 # A share of values never seen matters sooner than the change of one that was.
 _OF_NEW: Final = 0.4
 _DAY_SECONDS: Final = 86_400
@@ -92,6 +84,8 @@ class Alternatives(NamedTuple):
         Weights of all features sum to 1.
     size : ndarray, shape (alternatives,), float64
         Sign of the change, and its theta.
+    single : ndarray, shape (directions,), int64
+        Of a direction that is one cell against the rest, that cell's place in the counts; else -1.
     scales : tuple of float
         Of each direction: squared deviations that one of a spread's score is worth; else 1.
     causes : tuple of Cause
@@ -117,36 +111,12 @@ class Alternatives(NamedTuple):
     least: NDArray[np.float64]
     log_weight: NDArray[np.float64]
     size: NDArray[np.float64]
+    single: NDArray[np.int64]
     scales: tuple[float, ...]
     causes: tuple[Cause, ...]
     names: tuple[str, ...]
     resolution: NDArray[np.float64]
     digest: str
-
-
-class _Alternative(NamedTuple):
-    gain: float
-    loss: float
-    least: float
-    weight: float
-    size: float
-
-
-class _Asked(NamedTuple):
-    """Nats at which an alternative alone raises the alarm, and how improbable a step must be for that."""
-
-    level: float
-    of_step: float
-
-
-class _Found(NamedTuple):
-    name: str
-    cause: Cause
-    cells: NDArray[np.int64]
-    scores: NDArray[np.float64]
-    along: NDArray[np.float64]
-    alternatives: list[_Alternative]
-    scale: float = 1.0
 
 
 def alternatives_of(
@@ -174,8 +144,8 @@ def alternatives_of(
     """
     step_seconds = _step_seconds(layout)
     level = math.log(threshold * max(len(layout.features), 1) * _PER_FEATURE)
-    asked = _Asked(level, level + min(math.log(pane_seconds / step_seconds), 0.0))
-    found: list[tuple[int, _Found]] = []
+    asked = Asked(level, level + min(math.log(pane_seconds / step_seconds), 0.0))
+    found: list[tuple[int, Found]] = []
     resolution: list[float] = []
     for i, cells in enumerate(layout.features):
         directions = directions_of(layout, cells)
@@ -215,6 +185,7 @@ def alternatives_of(
         least=np.array([a.least for a in several]),
         log_weight=log_weight,
         size=np.array([a.size for a in several]),
+        single=np.array([one.single for _, one in found], np.int64),
         scales=tuple(one.scale for _, one in found),
         causes=tuple(one.cause for _, one in found),
         names=tuple(one.name for _, one in found),
@@ -246,54 +217,60 @@ def _resolution(cells: FeatureCells, directions: list[Direction], step_seconds: 
         for direction in directions
         if direction.name in ("value", "rank")
     ]
-    return min(errors, default=math.inf) / _KEPT
+    return min(errors, default=math.inf) / KEPT
 
 
 def _of_feature(
     layout: Layout,
     cells: FeatureCells,
     directions: list[Direction],
-    asked: _Asked,
+    asked: Asked,
     step_seconds: int,
     tolerance: Tolerance,
     kappa: float,
-) -> list[_Found]:
+) -> list[Found]:
     shares, rows = shares_of(layout, cells), max(cells.baseline.rows, 1)
     place = np.arange(cells.start, cells.stop)
-    found: list[_Found] = []
+    found: list[Found] = []
     categories = sum(direction.name == "category" for direction in directions)
     mean = next((direction for direction in directions if direction.name == "value"), None)
     for direction in directions:
         levels = levels_of(direction.dispersion, step_seconds)
         error = error_of(levels, rows, kappa)
         thetas = _thetas(direction)
-        weights = np.where(np.abs(thetas) > 1.0, _HEAVY, 1.0)
+        weights = np.where(np.abs(thetas) > 1.0, HEAVY, 1.0)
         weights *= _WEIGHTS[direction.name] / weights.sum() / (categories if direction.name == "category" else 1)
         least = tolerance.deviations
-        if direction.name in ("category", "missing"):
+        if direction.name in _SHARES:
             least = tolerance.points * float(direction.score.max() - direction.score.min())
         upward = downward = envelope_of(levels, nats_of(asked.of_step, levels))
         if direction.name == "spread" and mean is not None:
             upward = _with_shocks(upward, direction, mean, shares, step_seconds, asked)
         envelopes = np.where(thetas[:, None] > 0, upward, downward)
-        kept = _tilts(direction.score, shares, thetas, error, levels[0], envelopes, asked.level)
-        own = [_Alternative(gain, loss, least, float(weights[at]), theta) for at, gain, loss, theta in kept]
+        kept = tilts_of(direction.score, shares, thetas, error, levels[0], envelopes, asked.level)
+        own = [Tilt(gain, loss, least, float(weights[at]), theta) for at, gain, loss, theta in kept]
         by_hour = np.array(direction.by_hour or (0.0,) * 24)
-        found.append(_Found(direction.name, direction.cause, place, direction.score, by_hour, own, direction.scale))
+        single = int(place[np.argmax(direction.score)]) if direction.name == "category" else -1
+        scores, scale = direction.score, direction.scale
+        found.append(Found(direction.name, direction.cause, place, scores, by_hour, own, scale, single))
+    if cells.is_number:
+        found += ranges_of(cells, shares, asked, step_seconds, tolerance.points, kappa)
     base = layout.baseline_counts(cells)
-    phi = _of_longest(cells, step_seconds)
+    of_step, of_longest = _clustering(cells, step_seconds)
     unseen = Cause.WILD if cells.is_number else Cause.DRIFT
     for name, cause, mask in (("new", unseen, unseen_cells(cells)), ("gone", Cause.MISSING, absent_cells(cells))):
+        # A feed that breaks off is news as soon as it is more than one step's weather; a record cold goes on for days.
+        phi = of_step if name == "gone" else of_longest
         # As many unseen rows are expected as there are categories that were seen once (Good 1953).
         seen = float(base[mask].sum()) + (cells.baseline.singletons if name == "new" else 0.0)
         least = _BEYOND_ROWS if name == "new" and cells.is_number else _UNSEEN_ROWS
         usual = min((seen + kappa * math.sqrt(seen * phi) + least * phi) / rows, 0.5)
         several = [
-            _share(share, usual, _WEIGHTS[name] / len(_NEW_SHARES), phi, _OF_NEW * tolerance.points)
+            Tilt.of_share(share, usual, _WEIGHTS[name] / len(_NEW_SHARES), phi, _OF_NEW * tolerance.points)
             for share in _NEW_SHARES
             if share > 2 * usual
         ]
-        found.append(_Found(name, cause, place, mask.astype(np.float64), np.zeros(24), several))
+        found.append(Found(name, cause, place, mask.astype(np.float64), np.zeros(24), several))
     return found
 
 
@@ -304,8 +281,7 @@ def _thetas(direction: Direction) -> NDArray[np.float64]:
         case "category" | "missing":
             # One cell against the rest: its score is two-valued, and odds tilt by their distance.
             step = float(direction.score.max() - direction.score.min())
-            odds = _CATEGORY_ODDS if direction.name == "category" else _MISSING_ODDS
-            thetas: NDArray[np.float64] = np.log(np.array(odds)) / step
+            thetas: NDArray[np.float64] = np.log(np.array(_SHARES[direction.name])) / step
             return thetas
         case _:
             return np.array(_MEANS)
@@ -317,7 +293,7 @@ def _with_shocks(
     mean: Direction,
     shares: NDArray[np.float64],
     step_seconds: int,
-    asked: _Asked,
+    asked: Asked,
 ) -> NDArray[np.float64]:
     """The envelope of a wider spread, where shocks of the mean go further."""
     levels = levels_of(mean.dispersion, step_seconds)
@@ -327,47 +303,7 @@ def _with_shocks(
     return np.maximum(envelope, spread_envelope_of(levels, nats_of(asked.of_step, levels), curvature))
 
 
-def _tilts(
-    score: NDArray[np.float64],
-    shares: NDArray[np.float64],
-    thetas: NDArray[np.float64],
-    error: float,
-    rows: NDArray[np.float64],
-    envelopes: NDArray[np.float64],
-    level: float,
-) -> list[tuple[int, float, float, float]]:
-    """Index, gain, loss and theta of the tilts that the baseline can tell from its own error."""
-    tolerated = error * np.sign(thetas)
-    kept = np.abs(tolerated) <= _KEPT * np.abs(thetas)
-    thetas, tolerated = thetas[kept], tolerated[kept]
-    net = thetas - tolerated
-    psi, slope = _cumulant(score, shares, thetas)[0], _cumulant(score, shares, tolerated)
-    loss = psi - slope[0]
-    # What a row takes away when the change is just as large as tolerated.
-    lost = np.maximum(loss - net * slope[1], _LEAST_LOSS)
-    phi = tempering(np.abs(net), lost, rows, envelopes[kept], level)
-    return list(
-        zip(np.flatnonzero(kept).tolist(), (net / phi).tolist(), (loss / phi).tolist(), thetas.tolist(), strict=True)
-    )
-
-
-def _cumulant(
-    score: NDArray[np.float64], shares: NDArray[np.float64], theta: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Cumulant of the score and its derivative, the mean under the tilt."""
-    raised = theta[:, None] * score
-    top = raised.max(axis=1, keepdims=True) if len(theta) else np.zeros((0, 1))
-    weighed = np.exp(raised - top) * shares
-    whole = weighed.sum(axis=1)
-    return np.log(whole) + top[:, 0], weighed @ score / whole
-
-
-def _of_longest(cells: FeatureCells, step_seconds: int) -> float:
-    """What is not in the baseline has no blocks of its own: it is as clustered as the values are at worst."""
+def _clustering(cells: FeatureCells, step_seconds: int) -> tuple[float, float]:
+    """Of a step and of the longest block: what is not in the baseline is taken to cluster as the values do."""
     ratio = levels_of(cells.baseline.dispersion_of("value"), step_seconds)[1]
-    return float(ratio.max(initial=1.0))
-
-
-def _share(share: float, usual: float, weight: float, phi: float, least: float) -> _Alternative:
-    up, down = math.log(share / usual) / phi, math.log((1 - share) / (1 - usual)) / phi
-    return _Alternative(up - down, -down, least, weight, share)
+    return (max(float(ratio[0]), 1.0), float(ratio.max(initial=1.0))) if len(ratio) else (1.0, 1.0)

@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 
 from streamer.core.baseline.dispersion import ranks_of, spread_of, standardised
 from streamer.core.baseline.model import Dispersion, FeatureBaseline
+from streamer.core.baseline.patterns import BEYOND, middles_of
 from streamer.core.layout import FeatureCells, Layout
 from streamer.core.types import Cause
 
-# A value outside the baseline's range scores so many times its end cell's.
-_BEYOND: Final = 1.5
 _MOST: Final = 6.0
 _MOST_SCORE: Final = 1e3
 # Added to every cell: what was never seen is not impossible.
@@ -71,7 +70,7 @@ def directions_of(layout: Layout, cells: FeatureCells) -> list[Direction]:
     absent = absent_cells(cells)
     found: list[Direction] = []
     if cells.is_number:
-        value = _scaled(_beyond(_centres(f)), shares)
+        value = _scaled(_beyond(_standard(middles_of(f), f)), shares)
         ranks = _scaled(_beyond(_standard(ranks_of(np.array(f.counts, np.int64)), f)), shares)
         for name, spread_name, score in (("value", "spread", value), ("rank", "rank spread", ranks)):
             if score is None:
@@ -139,19 +138,6 @@ def _cut(score: NDArray[np.float64]) -> NDArray[np.float64]:
     return cut
 
 
-def _centres(f: FeatureBaseline) -> NDArray[np.float64]:
-    """Standardised middles of the value cells, values cut at 1 % and 99 %."""
-    low, high = f.minimum or 0.0, f.maximum or 0.0
-    if f.quantiles and f.quantiles[0] < f.quantiles[-1]:
-        low, high = f.quantiles[0], f.quantiles[-1]
-    scale = max(abs(low), abs(high), 1e-300)
-    bounds = np.clip(np.array([low, *f.edges, high]) / scale, low / scale, high / scale)
-    # A value on a cut is in the cell below it: cells between two cuts that hold one value hold the upper.
-    few = f.distinct == len(f.counts)
-    middles = bounds[1:] if few else (bounds[1:] + bounds[:-1]) / 2
-    return _standard(middles, f)
-
-
 def _standard(score: NDArray[np.float64], f: FeatureBaseline) -> NDArray[np.float64]:
     found = standardised(score, np.array(f.counts, np.int64))
     return np.zeros(len(score)) if found is None else np.clip(found[0], -_MOST, _MOST)
@@ -159,5 +145,5 @@ def _standard(score: NDArray[np.float64], f: FeatureBaseline) -> NDArray[np.floa
 
 def _beyond(score: NDArray[np.float64]) -> NDArray[np.float64]:
     """Scores of all cells from those of the value cells: outside is further out, no value is no news."""
-    low, high = min(score[0] * _BEYOND, score[0]), max(score[-1] * _BEYOND, score[-1])
+    low, high = min(score[0] * BEYOND, score[0]), max(score[-1] * BEYOND, score[-1])
     return np.array([low, low, *score, high, high, 0.0, 0.0])

@@ -133,7 +133,9 @@ class Watch:
                 is_category = guilty.cause is Cause.DRIFT
                 expected = guilty.usual if is_category else (f.missing + f.mistyped) / f.rows
                 live, unit = guilty.share, "points"
-                size, what = live - expected, "one category" if is_category else "without a usable value"
+                size = live - expected
+                one = "in one range of values" if cells.is_number else "one category"
+                what = one if is_category else "without a usable value"
                 words = f"{live:.2%} of rows {what}, baseline {expected:.2%}"
         return Finding(
             key=key,

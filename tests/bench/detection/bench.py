@@ -14,6 +14,7 @@ from tests.bench.detection.measures import months as independent_months
 from tests.bench.detection.population import population
 from tests.bench.detection.series import series
 from tests.bench.detection.traffic import RECORDED, Family, fine
+from tests.bench.detection.young import young
 
 # Hours waited for an alert: 30,000 rows or more, ten days and four weeks.
 _SOON: Final = 150
@@ -40,6 +41,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         Endpoints of each family in which features drift one at a time.
     features : int
         Of each of these.
+    young : int
+        Endpoint-months of each family with a baseline of two weeks, refitted and not.
     seed : int
     """
 
@@ -50,11 +53,14 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     fine: int
     drifting: int
     features: int
+    young: int
     seed: int
 
 
-FULL: Final = Setting(months=200, every=1, categories=8, endpoints=100, fine=10, drifting=20, features=5, seed=1)
-SMALL: Final = Setting(months=10, every=8, categories=1, endpoints=8, fine=4, drifting=2, features=4, seed=1)
+FULL: Final = Setting(
+    months=200, every=1, categories=8, endpoints=100, fine=10, drifting=20, features=5, young=40, seed=1
+)
+SMALL: Final = Setting(months=10, every=8, categories=1, endpoints=8, fine=4, drifting=2, features=4, young=2, seed=1)
 
 
 class Independent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -79,10 +85,13 @@ class Clustered(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     Attributes
     ----------
     quiet : list of Alerts
+    young : list of Alerts
+        With a baseline of two weeks, left as it is, and refitted weekly.
     delays : list of Found
     """
 
     quiet: list[Alerts]
+    young: list[Alerts]
     delays: list[Found]
 
 
@@ -130,4 +139,7 @@ def _clustered(setting: Setting, family: Family, recorded: Series) -> Clustered:
             drifting.append(Drifting("mean +1 sd", True, 1, _LONG, setting.features))
         case _:
             drifting.append(Drifting("mean +2 sd", True, 1, _LONG, setting.features))
-    return Clustered(quiet=quiet, delays=delays(family, recorded, setting.drifting, setting.seed, drifting))
+    grown = [young(family, recorded, setting.young, setting.seed, is_refitted=own) for own in (False, True)]
+    return Clustered(
+        quiet=quiet, young=grown, delays=delays(family, recorded, setting.drifting, setting.seed, drifting)
+    )

@@ -25,7 +25,7 @@ OPEN_DAYS: Final = 3
 _WARM_HOURS: Final = 48
 # Days drawn together.
 _AT_ONCE: Final = 5
-_SURE: Final = NormalDist().inv_cdf(0.95)
+SURE: Final = NormalDist().inv_cdf(0.95)
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,10 +108,10 @@ class _Run(NamedTuple):
     first: bool | None
 
 
-def endpoint(family: Family, series: Series, seed: int, at: int) -> Timed:
-    """The ``at``-th endpoint of a family."""
+def endpoint(family: Family, series: Series, seed: int, at: int, days: int = BASELINE_DAYS) -> Timed:
+    """The ``at``-th endpoint of a family, with a baseline of so many days."""
     rng = np.random.default_rng([seed, list(Family).index(family), at])
-    return Timed(traffic(family, BASELINE_DAYS + DAYS, series, rng), BASELINE_DAYS, rng)
+    return Timed(traffic(family, days + DAYS, series, rng), days, rng)
 
 
 def alerts(family: Family, series: Series, months: int, seed: int, panes_an_hour: int = 1) -> Alerts:
@@ -123,7 +123,7 @@ def alerts(family: Family, series: Series, months: int, seed: int, panes_an_hour
         panes_an_hour=panes_an_hour,
         months=months,
         rate=float(count.mean()),
-        upper=max(upper_mean(int(count.sum()), months), float(count.mean() + _SURE * count.std() / math.sqrt(months))),
+        upper=max(upper_mean(int(count.sum()), months), float(count.mean() + SURE * count.std() / math.sqrt(months))),
         alarmed=float((count > 0).mean()),
         directions=dict(Counter(name for own in several for name in own).most_common()),
     )
@@ -137,14 +137,15 @@ def _alerts(timed: Timed, panes_an_hour: int) -> list[str]:
     for day in range(0, DAYS, _AT_ONCE):
         hours = timed.hours(day * 24, _AT_ONCE * 24, panes_an_hour)
         for hour, counts in zip(hours.tolist(), timed.panes(hours, panes_an_hour), strict=True):
-            for guilty in _step(bank, counts, hour):
+            for guilty in step(bank, counts, hour):
                 if open_until.get(guilty.feature, -1) < bank.steps:
                     found.append(f"{'clustered' if guilty.feature < clustered else 'independent'} {guilty.direction}")
                 open_until[guilty.feature] = bank.steps + OPEN_DAYS * 24 * panes_an_hour
     return found
 
 
-def _step(bank: Bank, counts: NDArray[np.int64], hour: int) -> list[Guilty]:
+def step(bank: Bank, counts: NDArray[np.int64], hour: int) -> list[Guilty]:
+    """Whom a pane's alarm is laid on; nobody, where there is none."""
     bank.step(counts, (hour % 24,))
     return bank.guilty(float(bank.evidence.max()))[:1] if bank.level >= 1.0 else []
 
@@ -199,7 +200,7 @@ def _run(
             hours[part].tolist(), timed.drifting(index, drifted, hours[part], panes, usual[part]), strict=True
         ):
             records += int(rows[hour])
-            guilty = [one.feature for one in _step(bank, counts, hour)]
+            guilty = [one.feature for one in step(bank, counts, hour)]
             if guilty and first is None:
                 first = guilty[0] == index
             if index in guilty:

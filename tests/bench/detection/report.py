@@ -53,6 +53,11 @@ def _clustered(part: Clustered) -> Iterator[str]:
         )
         if own.directions:
             yield "  " + ", ".join(f"{name} {count}" for name, count in own.directions.items())
+    left, grown = part.young
+    yield (
+        f"  14 days of baseline, refitted weekly: {grown.rate:.2f}, upper 95 % limit {grown.upper:.2f}, of "
+        f"{grown.months} months; left as it is: {left.rate:.2f}"
+    )
     yield _heading("one feature drifts")
     for found in part.delays:
         yield _row(_words(found), found.median, _goal(found), found.found, found.named, found.runs)

@@ -1,10 +1,12 @@
 """The bank of e-detectors, step by step."""
 
+import msgspec
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from streamer.core.baseline.model import Dispersion
 from streamer.core.detectors.alternatives import alternatives_of
 from streamer.core.detectors.bank import Bank
 from streamer.core.detectors.scores import shares_of
@@ -134,3 +136,21 @@ def test_a_drift_too_small_to_matter_is_no_alarm_however_sure_it_is() -> None:
     for _ in range(500):
         lenient.step(pane(rng, tilted(shares(), 1, 1.5)))
     assert [found.feature for found in lenient.guilty(0.1)] == [1]
+
+
+def test_values_that_go_missing_where_none_ever_did_are_told_at_once_although_days_differ() -> None:
+    days = Dispersion(
+        rows=(50.0, 100.0, 200.0, 400.0), ratio=(3.0, 10.0, 40.0, 100.0), degrees=(80.0, 60.0, 40.0, 20.0)
+    )
+    f = msgspec.structs.replace(number("x", rows=10_000), dispersion={"value": days})
+    layout = Layout(baseline(f))
+    watched = Bank(alternatives_of(layout, THRESHOLD, 3_600), THRESHOLD)
+    counts = np.zeros(layout.size, np.int64)
+    counts[layout.features[0].values.start] = 25
+    counts[layout.features[0].stop - 2] = 25
+    panes = 0
+    while watched.level < 1.0:
+        watched.step(counts)
+        panes += 1
+        assert panes < 4
+    assert watched.guilty(0.1)[0].cause is Cause.MISSING

@@ -1,0 +1,278 @@
+"""What a young baseline learns from the weeks after it, and what it leaves out."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from streamer.core.baseline.build import BuildOptions, Chunk, build
+from streamer.core.baseline.dispersion import dispersion_of
+from streamer.core.baseline.model import Baseline, Dispersion, check
+from streamer.core.baseline.refit import pooled, refitted
+from streamer.core.baseline.weather import ENOUGH_DAYS, Weather
+from streamer.core.engine import Engine
+from streamer.core.layout import Layout
+from streamer.core.outbox import encode_actions
+from streamer.core.panes import Part
+from streamer.core.profile import Profile
+from streamer.core.settings import EndpointSettings, EngineSettings, Limits, Spans
+from streamer.core.track import Track
+from streamer.core.types import Action, Key
+from tests.strategies import baseline, batch, capture, number
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+# A midnight.
+START = 1_767_571_200_000
+Counts = NDArray[np.int64]
+
+
+def timed(days: int, seed: int = 0, rows: int = 40) -> Baseline:
+    """A number whose days share a shock, and a category, an hour at a time."""
+    rng = np.random.default_rng(seed)
+    n = days * 24 * rows
+    at = START - days * DAY + np.arange(n) // rows * HOUR
+    values = rng.normal(size=n) + 0.3 * rng.normal(size=days).repeat(24 * rows)
+    columns = {"x": values.tolist(), "c": rng.choice(["a", "b"], n).tolist()}
+    return build(lambda: [Chunk(columns=columns, rows=n, event_at=at.tolist())], BuildOptions(time_zone="UTC"))
+
+
+def panes(layout: Layout, hours: int, seed: int = 1) -> Counts:
+    """Like the baseline's rows, shape (hours, layout.size)."""
+    rng = np.random.default_rng(seed)
+    found = np.zeros((hours, layout.size), np.int64)
+    for cells in layout.features:
+        own = layout.baseline_counts(cells)
+        found[:, cells.start : cells.stop] = rng.multinomial(40, own / own.sum(), hours)
+    return found
+
+
+def fed(weather: Weather, counts: Counts, first: int = 0) -> Weather:
+    for hour, own in enumerate(counts, first):
+        weather.take(START + hour * HOUR, own)
+    return weather
+
+
+@given(arrays(np.int64, (24, 5), elements=st.integers(0, 2**31 - 1)), st.integers(1, 3))
+def test_a_day_comes_back_as_it_was_counted(counts: Counts, times: int) -> None:
+    weather = Weather(baseline(number("x")), 5)
+    for day in range(times):
+        fed(weather, counts, 24 * day)
+    fed(weather, counts[:1], 24 * times)
+    kept = [day for day in range(times) if counts.any()]
+    assert list(weather.days) == [START // DAY + day for day in kept]
+    if kept:
+        assert (weather.table().by_step == np.tile(counts, (times, 1))).all()
+
+
+def test_days_with_an_incident_have_no_rows() -> None:
+    weather = Weather(baseline(number("x")), 2)
+    ones = np.ones((24, 2), np.int64)
+    for day in range(6):
+        fed(weather, ones, 24 * day)
+        if day == 3:
+            # Found on the fourth day, it began on the third.
+            weather.spoil(START + 2 * DAY + HOUR)
+    fed(weather, ones[:1], 24 * 6)
+    by_day = weather.table().by_step.reshape(6, 24, 2).sum(axis=(1, 2))
+    assert by_day.tolist() == [48, 48, 0, 0, 48, 48]
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 24 * 5 - 1), st.booleans())
+def test_weather_restored_anywhere_is_weather_never_stopped(cut: int, spoilt: bool) -> None:
+    counts = np.random.default_rng(3).poisson(3.0, (24 * 5 + 1, 4)).astype(np.int64)
+    whole, first = (Weather(baseline(number("x")), 4) for _ in range(2))
+    for weather in (whole, first):
+        fed(weather, counts[:cut])
+        if spoilt:
+            weather.spoil(START + (cut - 1) * HOUR)
+    second = Weather(baseline(number("x")), 4)
+    second.restore(*first.to_state())
+    for weather in (whole, second):
+        fed(weather, counts[cut:], cut)
+    assert whole.days == second.days
+    assert whole.to_state()[0] == second.to_state()[0]
+
+
+def of(sums: NDArray[np.float64], rows: NDArray[np.float64]) -> Dispersion:
+    found = dispersion_of(sums, rows)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("shock", [0.0, 0.3])
+def test_two_halves_pooled_vary_as_the_whole_does(shock: float) -> None:
+    rng = np.random.default_rng(4)
+    steps = 56 * 24
+    rows = np.full(steps, 100.0)
+    sums = rng.normal(size=steps) * 10 + 100 * shock * rng.normal(size=56).repeat(24)
+    half = steps // 2
+    both, whole = pooled(of(sums[:half], rows[:half]), half, of(sums[half:], rows[half:]), half), of(sums, rows)
+    assert len(both.ratio) == len(whole.ratio)
+    assert both.ratio[:6] == pytest.approx(whole.ratio[:6], rel=0.15)
+    assert both.degrees[-3:] == pytest.approx(whole.degrees[-3:], rel=0.4)
+
+
+def test_shocks_of_busier_hours_weigh_as_much_more() -> None:
+    rng = np.random.default_rng(5)
+    shocks = 0.3 * rng.normal(size=672)
+    quiet, busy = (of(n * shocks + np.sqrt(n) * rng.normal(size=672), np.full(672, n)) for n in (10.0, 1_000.0))
+    both = pooled(quiet, 672, busy, 672)
+    assert both.ratio[0] == pytest.approx(busy.ratio[0], rel=0.2)
+    assert both.rows[: len(busy.rows)] == pytest.approx(busy.rows)
+
+
+def test_a_refit_has_the_rows_of_both_in_the_same_cells() -> None:
+    layout = Layout(timed(14))
+    counts = panes(layout, 14 * 24 + 1)
+    # Two beyond the range, and one of a category never seen.
+    counts[5, layout.features[0].start + 1] += 2
+    counts[5, layout.features[1].stop - 2] += 1
+    found = refitted(layout, fed(Weather(layout.baseline, layout.size), counts).table(), "UTC")
+    check(found)
+    both = Layout(found)
+    assert both.size == layout.size
+    for mine, cells in zip(both.features, layout.features, strict=True):
+        own = layout.baseline_counts(cells) + counts[:-1, cells.start : cells.stop].sum(axis=0)
+        assert both.baseline_counts(mine).tolist() == own.tolist()
+    assert found.features[0].beyond == (0, 2, 0, 0)
+    assert found.features[1].beyond == (1,)
+    assert found.timeline is not None
+    assert found.timeline.steps == 28 * 24
+
+
+def test_a_shift_between_hours_that_only_the_traffic_shows_is_learned() -> None:
+    layout = Layout(baseline(number("x", rows=10_000)))
+    (cells,) = (f for f in layout.features if f.baseline.feature.name == "x")
+    counts = panes(layout, 7 * 24 + 1)
+    top = counts[:, cells.stop - 5].copy()
+    counts[np.arange(len(counts)) % 24 == 6, cells.stop - 5] += 40
+    assert top.sum() < counts[:, cells.stop - 5].sum()
+    found = refitted(layout, fed(Weather(layout.baseline, layout.size), counts).table(), "UTC")
+    by_hour = found.features[layout.features.index(cells)].scores_by_hour["value"]
+    assert max(range(24), key=lambda hour: by_hour[hour]) == 6
+
+
+def part(layout: Layout, at: int, counts: Counts) -> Part:
+    profile = Profile.empty(layout)
+    profile.counts[:] = counts
+    return Part(at, False, 40, 40, 0, profile, [])
+
+
+def watched(given: Baseline) -> tuple[Track, Layout]:
+    asked = EndpointSettings(name="e", spans=Spans(pane=3600, window=3600), false_alarm_seconds=2_592_000)
+    return Track(Key("e", "v", ""), asked, Limits(), given), Layout(given)
+
+
+def days_at_which_it_was_refitted(track: Track, layout: Layout, days: int) -> list[int]:
+    found, refit = [], None
+    for hour, counts in enumerate(panes(layout, days * 24)):
+        at = START + hour * HOUR
+        track.add([part(layout, at, counts)])
+        assert track.due(at + HOUR) is not None
+        track.relearn()
+        if track.refit is not refit:
+            found.append(hour // 24)
+            refit = track.refit
+    return found
+
+
+def test_a_baseline_of_two_weeks_is_refitted_weekly_until_four_are_in() -> None:
+    track, layout = watched(timed(14))
+    before = track.watch
+    assert days_at_which_it_was_refitted(track, layout, 24) == [7, 14]
+    assert track.weather is None
+    assert track.watch is not before
+    assert track.watch is not None
+    assert track.watch.until_at == START + 24 * DAY
+
+
+def test_a_baseline_of_four_weeks_is_left_alone() -> None:
+    track, _ = watched(timed(ENOUGH_DAYS))
+    assert track.weather is None
+
+
+def test_a_baseline_without_times_knows_hours_after_three_days_and_then_more_every_week() -> None:
+    track, layout = watched(baseline(number("x", rows=10_000)))
+    assert track.watch is not None
+    assert days_at_which_it_was_refitted(track, layout, 16) == [3, 7, 14]
+
+
+def test_evidence_that_is_nearly_proof_is_neither_learned_nor_forgotten() -> None:
+    track, layout = watched(timed(14))
+    assert track.watch is not None
+    assert days_at_which_it_was_refitted(track, layout, 7) == []
+    track.watch.bank.values[0, 0] = 0.5
+    track.watch.bank.values[3, :1] = 1e9
+    track.watch.bank.values[3, :1] *= np.sign(track.watch.bank.alternatives.gain[:1])
+    track.close_panes(START + 8 * DAY)
+    assert track.weather is not None
+    track.weather.take(START + 8 * DAY, np.zeros(layout.size, np.int64))
+    assert track.weather.is_due
+    track.relearn()
+    assert track.refit is None
+
+
+def hourly(days: int, missing_on: range = range(0)) -> list[bytes]:
+    """A record of 40 rows for each hour; on some days half of the values are missing."""
+    rng = np.random.default_rng(7)
+    found = []
+    for hour in range(24 * days):
+        values = [f"{v:.4f}" for v in rng.normal(size=40)]
+        if hour // 24 in missing_on:
+            values[:20] = [""] * 20
+        lines = "\n".join(f"{v},{c}" for v, c in zip(values, rng.choice(["a", "b"], 40), strict=True))
+        found.append(capture(lines, at=START + hour * HOUR, event_id=str(hour), endpoint="e"))
+    return found
+
+
+def engine(given: Baseline | None, burn_in_rows: int = 2_000) -> tuple[Engine, EngineSettings]:
+    spans = Spans(pane=3600, window=3600, lateness=0)
+    one = EndpointSettings(name="e", spans=spans, false_alarm_seconds=2_592_000, burn_in_rows=burn_in_rows)
+    asked = EngineSettings(endpoints=(one,), out_of_orderness_seconds=0)
+    return Engine(asked, {} if given is None else {("e", ""): given}), asked
+
+
+def read(of: Engine, records: list[bytes], first: int = 0) -> list[Action]:
+    actions: list[Action] = []
+    for i, record in enumerate(records, first):
+        actions += of.ingest(batch(record, first=i), START + 1_000 * DAY)
+    return actions
+
+
+def the_track(of: Engine) -> Track:
+    (track,) = of.endpoints["e"].tracks.values()
+    return track
+
+
+@pytest.mark.parametrize("cut", [24 * 3 + 5, 24 * 7 + 30, 24 * 16])
+def test_an_engine_restored_between_refits_goes_on_as_if_never_stopped(cut: int) -> None:
+    given, records = timed(14), hourly(17)
+    whole, asked = engine(given)
+    read(whole, records[:cut])
+    second = Engine.restore(asked, {("e", ""): given}, whole.snapshot())
+    assert encode_actions(read(second, records[cut:], cut)) == encode_actions(read(whole, records[cut:], cut))
+    assert second.snapshot() == whole.snapshot()
+    assert the_track(whole).refit is not None
+
+
+def test_a_learned_baseline_raises_no_alarm_by_evidence_before_its_weather_is_known() -> None:
+    one, _ = engine(None, burn_in_rows=200)
+    records = hourly(5)
+    read(one, records[: 24 * 3])
+    assert the_track(one).layout is not None
+    assert the_track(one).watch is None
+    read(one, records[24 * 3 :], 24 * 3)
+    assert the_track(one).watch is not None
+
+
+def test_the_days_of_an_incident_are_not_learned() -> None:
+    one, _ = engine(timed(14))
+    read(one, hourly(6, missing_on=range(3, 5)))
+    weather = the_track(one).weather
+    assert weather is not None
+    assert START // DAY in weather.days
+    assert not {START // DAY + 3, START // DAY + 4} & set(weather.days)
