@@ -4,8 +4,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+VERSION ?= 2.19.6
 .DEFAULT_GOAL := help
-.PHONY: help install demo test crash check bench bench-detection fmt lock
+.PHONY: help install demo test test-opensearch crash check bench bench-index bench-detection fmt lock
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-23s %s\n", $$1, $$2}'
@@ -16,8 +17,13 @@ install: ## Make .venv with the locked packages; nothing to do when it is up to 
 demo: install ## Watch a model on 163,277 real flights, in about a minute
 	@$(BIN)/streamer demo $(ARGS)
 
-test: install ## Run all tests
+test: install ## Run all tests; those on a real OpenSearch are skipped where Maven is missing
+	@.ci/opensearch >/dev/null || true
 	@$(BIN)/pytest -n auto $(ARGS)
+
+test-opensearch: install ## Run the tests of the index on another OpenSearch (VERSION=2.19.6: needs a Java 17 to 23)
+	@.ci/opensearch $(VERSION)
+	@STREAMER_TEST_OPENSEARCH_VERSION=$(VERSION) $(BIN)/pytest -n auto tests/opensearch tests/contract/test_sinks.py $(ARGS)
 
 crash: install ## Kill the running service at 200 moments; each time the same must come out (about 15 minutes)
 	@$(BIN)/python -m tests.sim.kill --moments 200 --seed 1 $(ARGS)
@@ -27,6 +33,9 @@ check: ## Run what CI runs: lint, format, types, import contracts, tests
 
 bench: install ## Measure the cost per record, memory and hostile input
 	@$(BIN)/streamer bench $(ARGS)
+
+bench-index: install ## Write 100,000 documents to an OpenSearch, through faults and kills too (about 10 minutes)
+	@$(BIN)/python -m tests.bench.index $(ARGS)
 
 bench-detection: install ## Measure false alarms and delays of the detection (about 15 minutes; ARGS=--small: 2)
 	@$(BIN)/python -m tests.bench.detection $(ARGS)

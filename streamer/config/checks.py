@@ -113,6 +113,9 @@ def _index(config: Config) -> Iterator[Problem]:
 
 def _opensearch(server: OpenSearchConfig) -> Iterator[Problem]:
     path: KeyPath = ("index", "opensearch")
+    if "@" in (server.url or ""):
+        # Not quoted: what stands before it may be a password.
+        yield Problem((*path, "url"), "user and password do not belong in an address; set username and password")
     passwords = [key for key in ("password", "password_file") if getattr(server, key) is not None]
     if len(passwords) == 2:
         yield Problem((*path, "password_file"), "the password is in one place: set password or password_file, not both")

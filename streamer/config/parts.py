@@ -98,7 +98,7 @@ class OpenSearchConfig(Table):
 
     url: str | None = Field(
         default=None,
-        pattern=r"^https?://[^\s@?#]+$",
+        pattern=r"^https?://[^\s?#]+$",
         description="Address of the server, domain or collection; without user and password",
     )
     prefix: str = Field(

@@ -153,6 +153,9 @@ class StubOpenSearch:
                 return await self._bulk(request, "", body)
             case "POST", [index, "_bulk"]:
                 return await self._bulk(request, index, body)
+            case "POST", ["_search", "scroll"]:
+                # The first page holds all.
+                return web.json_response({"hits": {"hits": []}})
             case (("GET" | "POST"), [pattern, "_search"]):
                 return self._search(pattern)
             case "POST", [_, "_refresh"]:
@@ -303,7 +306,7 @@ class StubOpenSearch:
 
 
 def _item(status: int, error_type: str = "") -> Json:
-    return {"index": {"status": status, **({"error": {"type": error_type}} if error_type else {})}}
+    return {"index": {"status": status, **({"error": {"type": error_type}} if status >= 300 else {})}}
 
 
 def _fault(status: int, error_type: str) -> web.Response:

@@ -30,8 +30,9 @@ class _Hits(msgspec.Struct):
     hits: list[_Hit]
 
 
-class _Found(msgspec.Struct):
+class _Found(msgspec.Struct, rename={"scroll": "_scroll_id"}):
     hits: _Hits
+    scroll: str = ""
 
 
 class Document(NamedTuple):
@@ -98,10 +99,12 @@ class Place:
         """All there are, their bodies as they were sent."""
         pattern = f"{self.shelf.prefix}-*"
         self.request("POST", f"/{pattern}/_refresh")
-        found = self.request("POST", f"/{pattern}/_search?size=10000&ignore_unavailable=true", {})
-        return [
-            Document(h.index, h.id, bytes(h.source).decode()) for h in msgspec.json.decode(found, type=_Found).hits.hits
-        ]
+        found: list[_Hit] = []
+        page = self.request("POST", f"/{pattern}/_search?size=10000&ignore_unavailable=true&scroll=1m", {})
+        while (decoded := msgspec.json.decode(page, type=_Found)).hits.hits:
+            found += decoded.hits.hits
+            page = self.request("POST", "/_search/scroll", {"scroll": "1m", "scroll_id": decoded.scroll})
+        return [Document(hit.index, hit.id, bytes(hit.source).decode()) for hit in found]
 
     def of(self, *families: Family) -> dict[str, str]:
         """Bodies by id of some families; a test fails where two indices have one id."""

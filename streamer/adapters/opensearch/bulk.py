@@ -77,11 +77,14 @@ class _Action(msgspec.Struct):
 
 
 class _Items(msgspec.Struct):
-    items: list[_Action] = []
+    """An answer whose outcomes are only counted: where none failed, nothing more is asked of it."""
+
+    errors: bool = True
+    items: list[msgspec.Raw] = []
 
 
 class _Chunk(NamedTuple):
-    """Documents of one request, and their lines."""
+    """Documents of one request, and the two lines of each."""
 
     entries: list[Entry]
     lines: list[bytes]
@@ -89,10 +92,12 @@ class _Chunk(NamedTuple):
     def halves(self) -> tuple["_Chunk", "_Chunk"]:
         """The second half and the first: as a queue takes them at its head."""
         half = len(self.entries) // 2
-        return _Chunk(self.entries[half:], self.lines[half:]), _Chunk(self.entries[:half], self.lines[:half])
+        first = _Chunk(self.entries[:half], self.lines[: 2 * half])
+        return _Chunk(self.entries[half:], self.lines[2 * half :]), first
 
 
-_DECODER: Final = msgspec.json.Decoder(_Items)
+_ITEMS: Final = msgspec.json.Decoder(_Items)
+_ACTION: Final = msgspec.json.Decoder(_Action)
 
 
 class Bulk:
@@ -125,7 +130,7 @@ class Bulk:
         waiting = await self._chunks(entries)
         while waiting:
             chunk = waiting.popleft()
-            body = b"".join(chunk.lines)
+            body = b"\n".join((*chunk.lines, b""))
             try:
                 answer = await self._send(chunk, body)
             except Retryable as error:
@@ -151,23 +156,22 @@ class Bulk:
         if self._by_index:
             entries = sorted(entries, key=lambda entry: entry.place)
         chunks: deque[_Chunk] = deque()
-        size_bytes = 0
-        for i, entry in enumerate(entries):
-            if i % SLICE == 0:
-                await asyncio.sleep(0)
-            lines = entry.lines(with_index=not self._by_index)
-            last = chunks[-1] if chunks else None
-            if (
-                last is None
-                or size_bytes + len(lines) > self._most_bytes
-                or len(last.entries) == self._most_documents
-                or (self._by_index and last.entries[0].place != entry.place)
-            ):
-                last, size_bytes = _Chunk([], []), 0
-                chunks.append(last)
-            last.entries.append(entry)
-            last.lines.append(lines)
-            size_bytes += len(lines)
+        last, size_bytes, place = _Chunk([], []), self._most_bytes, ""
+        for first in range(0, len(entries), SLICE):
+            await asyncio.sleep(0)
+            for entry in entries[first : first + SLICE]:
+                head = entry.head(with_index=not self._by_index)
+                own_bytes = len(head) + len(entry.body) + 2
+                size_bytes += own_bytes
+                if (
+                    size_bytes > self._most_bytes
+                    or len(last.entries) == self._most_documents
+                    or (self._by_index and place != entry.place)
+                ):
+                    last, size_bytes, place = _Chunk([], []), own_bytes, entry.place
+                    chunks.append(last)
+                last.entries.append(entry)
+                last.lines.extend((head, entry.body))
         return chunks
 
     async def _send(self, chunk: _Chunk, body: bytes) -> Answer:
@@ -180,19 +184,23 @@ class Bulk:
 
     async def _note(self, chunk: _Chunk, answer: Answer, result: Result) -> Retryable | None:
         """Sort a request's documents by their outcomes; the first trouble with one."""
+        entries = chunk.entries
         try:
-            items = _DECODER.decode(answer.body).items
+            told = _ITEMS.decode(answer.body)
+            if len(told.items) != len(entries):
+                # Which of them are spoken of can't be told.
+                text = f"OpenSearch, writing documents: {len(told.items)} outcomes for {len(entries)} documents"
+                return Unavailable(text)
+            if not told.errors:
+                result.settled.extend(entries)
+                return None
+            items = [_ACTION.decode(item).index for item in told.items]
         except (msgspec.MsgspecError, UnicodeEncodeError):
             return Unavailable("OpenSearch, writing documents: an answer that can't be read")
-        entries = chunk.entries
-        if len(items) != len(entries):
-            # Which of them are spoken of can't be told.
-            return Unavailable(f"OpenSearch, writing documents: {len(items)} outcomes for {len(entries)} documents")
         trouble: Retryable | None = None
-        for i, (entry, item) in enumerate(zip(entries, items, strict=True)):
+        for i, (entry, about) in enumerate(zip(entries, items, strict=True)):
             if i % SLICE == 0:
                 await asyncio.sleep(0)
-            about = item.index
             error = "" if about.error is None else _word(about.error.type)
             line = of_document(about.status, error)
             match line.outcome:

@@ -1,7 +1,7 @@
 """Sink: documents, notifications and dead letters to OpenSearch, one of each id."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -99,20 +99,22 @@ class OpenSearchSink:
         if not self._checked:
             await self._check()
         entries = await self._entries(actions)
-        keys = {(e.place, e.id): e for e in entries}
-        self._forget_others(keys)
-        old = self._too_old(entries)
-        left = [e for k, e in keys.items() if e.place not in old and not self._is_known(k)]
+        self._forget_others(entries)
+        old = self._too_old(entries.values())
+        left = list(entries.values())
+        if old or self._settled or self._refused:
+            left = [e for key, e in entries.items() if e.place not in old and not self._is_known(key)]
         result = await self._bulk.write(left)
-        self._remember(result)
-        await self._tell_of(keys, result.trouble)
-        refused = {e.id: _TOO_OLD for e in entries if e.place in old}
+        if result.trouble is not None or result.refused or self._refused:
+            self._remember(result)
+            await self._tell_of(entries, result.trouble)
+        refused = {e.id: _TOO_OLD for e in entries.values() if e.place in old} if old else {}
         refused |= {key[1]: why for key, (_, why) in self._refused.items()}
         self._settled.clear()
         self._refused.clear()
         if refused:
             reasons = sorted({f"{why} ({list(refused.values()).count(why)})" for why in set(refused.values())})
-            raise Refused(f"{len(refused)} of {len(keys)} refused: {', '.join(reasons)}", list(refused))
+            raise Refused(f"{len(refused)} of {len(entries)} refused: {', '.join(reasons)}", list(refused))
 
     async def commit(self) -> None:
         """Nothing: what is written is final."""
@@ -129,7 +131,7 @@ class OpenSearchSink:
             raise NeedsPerson(f'the index lacks templates of this program; run "streamer index install":\n{told}')
         self._checked = True
 
-    async def _entries(self, actions: Sequence[Action]) -> list[Entry]:
+    async def _entries(self, actions: Sequence[Action]) -> dict[_Key, Entry]:
         """The newest of each id."""
         newest: dict[_Key, Entry] = {}
         for i, action in enumerate(actions):
@@ -142,9 +144,9 @@ class OpenSearchSink:
             known = newest.get(key)
             if known is None or known.revision <= entry.revision:
                 newest[key] = entry
-        return list(newest.values())
+        return newest
 
-    def _too_old(self, entries: Sequence[Entry]) -> set[str]:
+    def _too_old(self, entries: Iterable[Entry]) -> set[str]:
         """Indices that the retention does not keep."""
         if self._retention_days is None:
             return set()
@@ -158,6 +160,8 @@ class OpenSearchSink:
 
     def _forget_others(self, keys: dict[_Key, Entry]) -> None:
         """What is remembered is of one delivery, and of the revisions in it."""
+        if not self._settled and not self._refused:
+            return
         now = {key: entry.revision for key, entry in keys.items()}
         self._settled = {key: revision for key, revision in self._settled.items() if now.get(key) == revision}
         self._refused = {key: about for key, about in self._refused.items() if now.get(key) == about[0]}
