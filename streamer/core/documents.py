@@ -169,6 +169,7 @@ def endpoint_document(
         volume_ratio=None if not expected else rounded(counts.variant_rows / expected),
         evidence=rounded(sum(counts.evidence)) if counts.evidence else None,
         budget_used=counts.budget_used,
+        weather_days=counts.weather_days,
         features_broken=tuple(sorted(broken)),
         skipped_windows=counts.skipped,
         assumes_independence=baseline is not None and baseline.assumes_independence,

@@ -166,6 +166,7 @@ class Endpoint:
                 mine += said
             judged |= {(cause, Judge.DETECTORS) for cause in could}
             d.window.counts.budget_used = used if d.track.watch is not None else None
+            d.window.counts.weather_days = d.track.weather_days
             _settle(d, own, [*(f for f in shared_findings if f.key.variant in ("", d.track.key.variant)), *mine])
             findings += mine
         actions: list[Action] = alarms

@@ -128,6 +128,12 @@ class Track:
         if self.weather.is_enough:
             self.weather = None
 
+    @property
+    def weather_days(self) -> int | None:
+        """Days of traffic from which evidence knows what is usual; ``None`` where nobody looks for drift."""
+        known = self.refit if self.refit is not None else self.baseline
+        return None if self.watch is None or known is None else round(days_of(known))
+
     def hold_against(self, refit: Baseline) -> None:
         """Hold evidence against this, which has the baseline's cells, from now on."""
         self.refit = refit

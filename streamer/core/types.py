@@ -187,7 +187,8 @@ class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kin
     ``volume_ratio`` what they have now over it. ``invalid`` counts the endpoint's, whatever variant.
     ``evidence`` is that of all features; where keys share a budget, 1 times their number raises the alarm.
     ``budget_used`` is the part of what raises the alarm that the evidence of all the endpoint's keys had
-    reached when the window closed: at 1 it is raised.
+    reached when the window closed: at 1 it is raised. ``weather_days`` are the days of traffic, the baseline's and
+    those since, from which that evidence knows what is usual; ``None`` where nobody looks for drift.
     """
 
     id: str
@@ -210,6 +211,7 @@ class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kin
     volume_ratio: float | None = None
     evidence: float | None = None
     budget_used: float | None = None
+    weather_days: int | None = None
     features_broken: tuple[str, ...] = ()
     skipped_windows: int = 0
     assumes_independence: bool = False

@@ -43,6 +43,8 @@ class WindowCounts(msgspec.Struct):
         Of each feature then, as part of what raises the alarm; empty where drift is not looked for.
     budget_used : float or None
         Part of what raises the alarm that the evidence of all the endpoint's keys had reached then.
+    weather_days : int or None
+        Days of traffic from which evidence knew then what is usual.
     """
 
     start_at: int
@@ -64,6 +66,7 @@ class WindowCounts(msgspec.Struct):
     states: dict[str, State] = {}
     evidence: tuple[float, ...] = ()
     budget_used: float | None = None
+    weather_days: int | None = None
 
     @property
     def rows(self) -> int:

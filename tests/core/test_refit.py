@@ -188,6 +188,7 @@ def test_a_baseline_of_two_weeks_is_refitted_weekly_until_four_are_in() -> None:
     assert track.watch is not before
     assert track.watch is not None
     assert track.watch.until_at == START + 24 * DAY
+    assert track.weather_days == 28
 
 
 def test_a_baseline_of_four_weeks_is_left_alone() -> None:
@@ -264,9 +265,10 @@ def test_a_learned_baseline_raises_no_alarm_by_evidence_before_its_weather_is_kn
     records = hourly(5)
     read(one, records[: 24 * 3])
     assert the_track(one).layout is not None
-    assert the_track(one).watch is None
+    assert (the_track(one).watch, the_track(one).weather_days) == (None, None)
     read(one, records[24 * 3 :], 24 * 3)
     assert the_track(one).watch is not None
+    assert the_track(one).weather_days == 3
 
 
 def test_the_days_of_an_incident_are_not_learned() -> None:
