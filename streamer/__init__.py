@@ -21,8 +21,9 @@
     core/      decides: pure and synchronous       adapters/   one outside system each
     testing/   fakes of the ports, a Kinesis emulator
     bench/     what a record costs                 demo/       real flights through the real parts
+    dashboards/  views for OpenSearch Dashboards, generated, checked, installed
 
 Imports go one way: ``__main__ > commands > (demo | bench) > app > config > (pump | service | adapters |
-testing) > (delivery | drain | log | metrics | printable | producer | progress | retry | summary | watchdog) > ports >
-core``.
+dashboards | testing) > (delivery | drain | log | metrics | printable | producer | progress | retry | summary |
+watchdog) > ports > core``.
 """

@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from streamer.commands import alert, baseline, bench, demo, index, model
+from streamer.commands import alert, baseline, bench, dashboards, demo, index, model
 from streamer.commands.accept import accept
 from streamer.commands.health import health
 from streamer.commands.init import init
+from streamer.commands.plan import plan
 from streamer.commands.replay import replay
 from streamer.commands.run import run
 from streamer.commands.schema import schema
@@ -52,7 +53,7 @@ def options(
 
 
 # They log nothing, and should be there at once.
-_SILENT = frozenset({"health", "init", "schema", "version"})
+_SILENT = frozenset({"dashboards", "health", "init", "plan", "schema", "version"})
 
 app.command()(demo.demo)
 app.command()(init)
@@ -60,8 +61,10 @@ app.add_typer(baseline.app, name="baseline")
 baseline.app.command()(accept)
 app.add_typer(alert.app, name="alert")
 app.add_typer(model.app, name="model")
+app.add_typer(dashboards.app, name="dashboards")
 app.add_typer(index.app, name="index")
 app.command()(validate)
+app.command()(plan)
 app.command()(replay)
 app.command()(run)
 app.command()(schema)

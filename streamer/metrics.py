@@ -172,6 +172,9 @@ class Metrics:
         self._refused = counter(
             "actions_refused", "Actions a sink will never take: each is lost there and in the log as an error.", "sink"
         )
+        self._unreported = counter(
+            "operations_dropped", "Documents on the service itself that a sink was away for too long to take.", "sink"
+        )
         self._delivery = histogram("delivery_seconds", "Time of one delivery that worked.", _WAITED, "sink")
         self._outbox = gauge("outbox_bytes", "Decided, not yet taken by every sink.")
         self._outbox_limit = gauge("outbox_limit_bytes", "Outbox size at which reading stops until sinks take some.")
@@ -210,7 +213,8 @@ class Metrics:
         self._why = _children(self._notifications, _WHYS)
         self._requested = _children(self._requests, RetrainingReason)
         self._steps = _children(self._step, _STEPS)
-        self._sinks = {metric: _children(metric, sinks) for metric in (self._delivered, self._retried, self._refused)}
+        counted = (self._delivered, self._retried, self._refused, self._unreported)
+        self._sinks = {metric: _children(metric, sinks) for metric in counted}
         self._deliveries = _children(self._delivery, sinks)
         self._parts = _children(self._troubles, (*PARTS, OTHER))
         self._before: dict[tuple[str, str], int] = {}
@@ -327,6 +331,10 @@ class Metrics:
     def note_refused(self, sink: str, actions: int) -> None:
         """Count actions that a sink will never take."""
         self._sinks[self._refused][sink].inc(actions)
+
+    def note_unreported(self, sink: str, documents: int) -> None:
+        """Count documents on the service itself that a sink did not take."""
+        self._sinks[self._unreported][sink].inc(documents)
 
     def note_outbox(self, size_bytes: int, limit_bytes: int) -> None:
         """Show how full the outbox is."""

@@ -18,7 +18,9 @@ from streamer.core.types import (
     EndpointDocument,
     FeatureDocument,
     Index,
+    Kept,
     Notify,
+    OperationsDocument,
     Reject,
     Retrain,
     State,
@@ -212,7 +214,7 @@ class Tally:
     async def close(self) -> None:
         """Nothing is held."""
 
-    def _count(self, document: FeatureDocument | EndpointDocument | Incident | DecisionDocument) -> None:
+    def _count(self, document: Kept) -> None:
         match document:
             case FeatureDocument():
                 self.documents["feature"] += 1
@@ -224,6 +226,9 @@ class Tally:
                 self._note_incident(document)
             case DecisionDocument():
                 self.documents["decision"] += 1
+            case OperationsDocument():
+                # A service tells of itself; this is of what was decided.
+                return
             case _:
                 assert_never(document)
 

@@ -1,5 +1,6 @@
 """Every command in the README that needs neither containers nor AWS runs, as it stands there."""
 
+import asyncio
 import json
 import os
 import re
@@ -12,6 +13,9 @@ import pytest
 
 from streamer.config.load import parse
 from streamer.core.eventtime import as_text
+from streamer.core.index.families import Partition
+from streamer.core.index.sizes import Watched, sizes_of
+from tests.dashboards.lying import Dashboards
 from tests.strategies import START, capture
 
 ROOT = Path(__file__).parent.parent
@@ -63,6 +67,38 @@ def test_the_commands_for_ones_own_captures_run_one_after_the_other(tmp_path: Pa
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["records"]["accepted"] == 900
+
+
+async def test_the_commands_for_dashboards_run_one_after_the_other(tmp_path: Path, stub_url: str) -> None:
+    (tmp_path / "streamer.toml").write_text(f'[index.opensearch]\nurl = "{stub_url}"\n[[endpoint]]\nname = "churn"\n')
+    (block,) = [b for b in blocks() if any("dashboards install" in line for line in b)]
+    dashboards = Dashboards()
+    async with dashboards.serving() as url:
+        for line in block:
+            words = shlex.split(line.replace("http://127.0.0.1:5601", url))
+            done = await asyncio.create_subprocess_exec(
+                *words,
+                cwd=tmp_path,
+                env=environment(),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+            said, _ = await done.communicate()
+            assert done.returncode == 0, f"{line}\n{said.decode()}"
+    assert ("dashboard", "streamer-endpoint") in dashboards.kept
+
+
+def test_the_figures_of_a_year_are_those_of_the_plan() -> None:
+    found = sizes_of([Watched("churn", 100, 300)], Partition.DAY, 365)
+    by_month = sizes_of([Watched("churn", 100, 300)], Partition.MONTH, 365)
+    told = README.split("## Looking at it in Dashboards")[1].split("\n## ")[0]
+    for figure in (
+        f"{sum(found.documents_a_day.values()) * 365 / 1e6:.1f} million documents",
+        f"**{found.bytes_a_year / 1e9:.1f} GB**",
+        f"{found.shards:,} shards by the day",
+        f"`: {by_month.shards}, the largest of {by_month.largest_bytes / 1e6:.0f} MB",
+    ):
+        assert figure in " ".join(told.split()), figure
 
 
 def test_every_other_command_in_the_readme_is_one_of_the_programs_own() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final, assert_never
@@ -18,7 +18,9 @@ from streamer.core.types import (
     EndpointDocument,
     FeatureDocument,
     Index,
+    Kept,
     Notify,
+    OperationsDocument,
     Reject,
     Retrain,
 )
@@ -29,6 +31,8 @@ APPLICATION: Final = 0x5354524D
 _DAY: Final = 86_400_000
 # Rows let go of with one delivery, so that a delivery never waits for long.
 _PRUNED: Final = 5_000
+# The endpoint of documents on the service itself.
+_NOBODY: Final = ""
 
 _SCHEMA: Final = f"""
 CREATE TABLE documents (
@@ -81,7 +85,8 @@ _Row = tuple[str | int | None, ...]
 class SqliteSink:
     """Keeps documents, notifications and dead letters, one row of each id.
 
-    Tables ``documents`` (windows' documents and incidents), ``notifications`` and ``dead_letters``
+    Tables ``documents`` (windows' documents, incidents, decisions and those on the service itself, whose
+    window is the moment they were made), ``notifications`` and ``dead_letters``
     have what is asked for often in columns, the whole as JSON in ``body``, times in milliseconds
     since the epoch (``datetime(window_start / 1000, 'unixepoch')``). An incident's window is from
     its first broken window to its end, or to its last change. ``noted`` of a dead letter is the end
@@ -219,9 +224,11 @@ class SqliteSink:
             match action:
                 case Index(document):
                     documents.append(_document_row(document))
-                    if not isinstance(document, Incident | DecisionDocument):
+                    if isinstance(document, FeatureDocument | EndpointDocument):
                         end_at = _at(document.window_end)
                         newest_at[document.endpoint] = max(newest_at.get(document.endpoint, 0), end_at)
+                    elif isinstance(document, OperationsDocument):
+                        newest_at[_NOBODY] = max(newest_at.get(_NOBODY, 0), _at(document.noted))
                 case Notify():
                     notifications.append(_notification_row(action))
                 case Reject(letter):
@@ -231,7 +238,7 @@ class SqliteSink:
                     continue
                 case _:
                     assert_never(action)
-        noted_at = max(newest_at.values(), default=None)
+        noted_at = _newest_window(newest_at)
         self._db.execute("BEGIN IMMEDIATE")
         with self._db:
             self._db.executemany(_UPSERT, documents)
@@ -252,7 +259,7 @@ class SqliteSink:
         if not self._due:
             return False
         endpoint, before_at = next(iter(self._due.items()))
-        of_all_at = max(self._newest_at.values()) - self._retention
+        of_all_at = (_newest_window(self._newest_at) or 0) - self._retention
         self._db.execute("BEGIN IMMEDIATE")
         with self._db:
             gone = [
@@ -285,7 +292,12 @@ def _at(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def _document_row(document: FeatureDocument | EndpointDocument | Incident | DecisionDocument) -> _Row:
+def _newest_window(newest_at: Mapping[str, int]) -> int | None:
+    """End of the newest window of all endpoints; the service's own documents are of another clock."""
+    return max((at for endpoint, at in newest_at.items() if endpoint != _NOBODY), default=None)
+
+
+def _document_row(document: Kept) -> _Row:
     body = encode(document).decode()
     match document:
         case FeatureDocument(feature=feature):
@@ -298,6 +310,8 @@ def _document_row(document: FeatureDocument | EndpointDocument | Incident | Deci
         case DecisionDocument(id=identity, revision=revision, endpoint=endpoint, effect=effect):
             at, about = _at(document.taken or document.made), (document.model_version, document.feature or "")
             return identity, "decision", revision, endpoint, "", *about, at, at, effect, body
+        case OperationsDocument(id=identity, revision=revision, noted=noted):
+            return identity, "operations", revision, _NOBODY, "", "", "", _at(noted), _at(noted), "", body
         case _:
             assert_never(document)
     who = (document.endpoint, document.variant, document.model_version, feature)

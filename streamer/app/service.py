@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
@@ -34,9 +35,12 @@ from streamer.ports import Clock, LiveSource, Sink, SnapshotStore
 from streamer.retry import Retry
 from streamer.service.keeper import DECISIONS, SERVICE, SOURCE, KeeperSettings, ServiceState
 from streamer.service.loop import Service
+from streamer.service.reporter import Reporter
 from streamer.watchdog import Watchdog
 
 _OBSERVE_SECONDS: Final = 1.0
+# Sinks that keep documents, and so those on the service itself; others tell people.
+_KEEPING: Final = ("sqlite", "opensearch")
 _log = structlog.get_logger()
 
 
@@ -94,6 +98,7 @@ async def run(
         metrics.resume(engine.totals)
         keeping = KeeperSettings(interval_seconds=config.state.interval, size_bytes=config.state.size)
         service = Service(engine, source, outbox, sinks, store, clock, Random(), metrics, keeping, decisions=decisions)
+        reporter = Reporter(platform.node(), service, source, outbox, _KEEPING, clock)
         watchdog = Watchdog(
             clock,
             limit_seconds=config.service.stalled,
@@ -119,7 +124,7 @@ async def run(
         on_ready(server.url)
         await run_until_drained(
             [service.run],
-            [watchdog.run, observe],
+            [watchdog.run, observe, reporter.run],
             drain_seconds=config.service.drain,
             on_drain=lambda: _log.info("draining", seconds=config.service.drain),
         )

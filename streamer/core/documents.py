@@ -9,6 +9,7 @@ from streamer.core.baseline.model import QUANTILES, Baseline
 from streamer.core.eventtime import as_datetime
 from streamer.core.identity import hash_of
 from streamer.core.incident import Incident
+from streamer.core.operations import OperationsDocument
 from streamer.core.rounding import rounded
 from streamer.core.statistics import FeatureStatistics
 from streamer.core.types import (
@@ -122,6 +123,8 @@ def feature_document(
         evidence=evidence if shown else None,
         resolution=rounded(resolution) if shown and resolution is not None else None,
         cells=tuple(s.counts.tolist()) if shown else (),
+        baseline_shares=s.cells.shares if shown else (),
+        cuts=s.cells.cuts if shown else (),
         rules={f.rule: f.state for f in findings},
     )
 
@@ -165,6 +168,7 @@ def endpoint_document(
         expected_rows=None if expected is None else rounded(expected),
         volume_ratio=None if not expected else rounded(counts.variant_rows / expected),
         evidence=rounded(sum(counts.evidence)) if counts.evidence else None,
+        budget_used=counts.budget_used,
         features_broken=tuple(sorted(broken)),
         skipped_windows=counts.skipped,
         assumes_independence=baseline is not None and baseline.assumes_independence,
@@ -204,9 +208,8 @@ def encode_notification(notify: Notify, most_bytes: int | None = None) -> bytes:
 
 def json_schema() -> dict[str, object]:
     """JSON Schema (2020-12) of everything that is written: documents, notifications, requests, dead letters."""
-    kinds = (
-        FeatureDocument | EndpointDocument | Incident | DecisionDocument | DeadLetter | Notification | RetrainingRequest
-    )
+    windows = FeatureDocument | EndpointDocument
+    kinds = windows | Incident | DecisionDocument | OperationsDocument | DeadLetter | Notification | RetrainingRequest
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "streamer documents"}
     # Through JSON and back, so that it is equal to what a reader of the file has.
     plain: dict[str, object] = msgspec.json.decode(msgspec.json.encode({**schema, **msgspec.json.schema(kinds)}))

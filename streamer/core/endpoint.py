@@ -10,7 +10,7 @@ from typing import Final
 from streamer.core.alerts import AlertBook
 from streamer.core.baseline.learn import learn
 from streamer.core.baseline.model import Baseline
-from streamer.core.detectors.watches import accuse
+from streamer.core.detectors.watches import accuse, budget_used
 from streamer.core.documents import endpoint_document, feature_document
 from streamer.core.due import Due
 from streamer.core.eventtime import as_datetime, hours_of
@@ -148,6 +148,7 @@ class Endpoint:
         findings, shared = self.traffic.judge(due, end_at, rules)
         judged = {(cause, Judge.RULES) for cause in shared | unwatched(rules)}
         accused = self._accused(end_at - self._window, end_at)
+        used = budget_used([t.watch for t in self.tracks.values() if t.is_awake and t.watch])
         shared_findings = list(findings)
         # Whoever is accused and has no rows now is not acquitted by others that have.
         absent = {f.key for f in accused} - {d.track.key for d in due if d.statistics}
@@ -164,6 +165,7 @@ class Endpoint:
                 said, could = d.track.roster.close(d.track.key, end_at - self._window, end_at)
                 mine += said
             judged |= {(cause, Judge.DETECTORS) for cause in could}
+            d.window.counts.budget_used = used if d.track.watch is not None else None
             _settle(d, own, [*(f for f in shared_findings if f.key.variant in ("", d.track.key.variant)), *mine])
             findings += mine
         actions: list[Action] = alarms

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from streamer.core.baseline.model import Baseline, FeatureBaseline
 from streamer.core.compared import Compared, Piece
+from streamer.core.rounding import rounded
 from streamer.core.schema import Side
 
 # A value this many baseline ranges outside the baseline's range is wild (demo.md 1).
@@ -32,6 +33,11 @@ class FeatureCells(NamedTuple):
     start, stop : int
         Its slice of the counts. Numbers: far below, below, value cells, above, far above,
         missing, mistyped. Categories: value cells, other, unseen, missing.
+    shares : tuple of float
+        Of the baseline's rows in each cell, as documents show them: to three digits, which is a point
+        of a picture.
+    cuts : tuple of float
+        Numbers: between the value cells, as documents show them.
     """
 
     baseline: FeatureBaseline
@@ -39,6 +45,8 @@ class FeatureCells(NamedTuple):
     number: int
     start: int
     stop: int
+    shares: tuple[float, ...]
+    cuts: tuple[float, ...]
 
     @property
     def is_number(self) -> bool:
@@ -133,7 +141,9 @@ class Layout:
         number = -1
         if f.feature.kind.is_number:
             number, self.numbers = self.numbers, self.numbers + 1
-        placed[at] = FeatureCells(f, index, number, self.size, self.size + length)
+        shares = tuple(rounded(count / f.rows, 3) if f.rows else 0.0 for count in _baseline_counts(f))
+        cuts = tuple(map(rounded, f.edges)) if f.feature.kind.is_number else ()
+        placed[at] = FeatureCells(f, index, number, self.size, self.size + length, shares, cuts)
         self.size += length
         return placed[at]
 
@@ -142,11 +152,14 @@ class Layout:
 
     def baseline_counts(self, cells: FeatureCells) -> NDArray[np.int64]:
         """The baseline's own rows over one feature's cells, shape (stop - start,), int64."""
-        f = cells.baseline
-        if cells.is_number:
-            below, above = (f.beyond[:2], f.beyond[2:]) if f.beyond else ((0, 0), (0, 0))
-            return np.array([*below, *f.counts, *above, f.missing, f.mistyped], np.int64)
-        return np.array([*f.counts, f.other, *(f.beyond or (0,)), f.missing], np.int64)
+        return np.array(_baseline_counts(cells.baseline), np.int64)
+
+
+def _baseline_counts(f: FeatureBaseline) -> list[int]:
+    if f.feature.kind.is_number:
+        below, above = (f.beyond[:2], f.beyond[2:]) if f.beyond else ((0, 0), (0, 0))
+        return [*below, *f.counts, *above, f.missing, f.mistyped]
+    return [*f.counts, f.other, *(f.beyond or (0,)), f.missing]
 
 
 def _only(features: list[tuple[int, FeatureBaseline]], *, number: bool) -> list[tuple[int, FeatureBaseline]]:

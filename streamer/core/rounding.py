@@ -3,8 +3,8 @@
 import math
 
 
-def rounded(value: float) -> float:
-    """Nine significant digits of a finite number; others as they are.
+def rounded(value: float, digits: int = 9) -> float:
+    """So many significant digits of a finite number; others as they are.
 
     Mathematical libraries differ in the last bit from one processor to the next; documents must
     not.
@@ -14,4 +14,4 @@ def rounded(value: float) -> float:
     >>> rounded(0.1 + 0.2)
     0.3
     """
-    return float(f"{value:.9g}") if math.isfinite(value) else value
+    return float(f"{value:.{digits}g}") if math.isfinite(value) else value

@@ -1,8 +1,8 @@
 """What crosses a seam: records in, findings between, documents and actions out.
 
 Documents are what sinks get and dashboards show; their JSON Schema is published from these types
-(``documents.json_schema``). Nothing in them comes from a wall clock, so that a replay makes the
-same bytes, and nothing in them is a raw feature value, except that an extreme is given rounded
+(``documents.json_schema``). Nothing in them comes from a wall clock, but in those on operations, so
+that a replay makes the same bytes, and nothing in them is a raw feature value, except that an extreme is given rounded
 to two digits where it is the whole finding.
 """
 
@@ -19,6 +19,7 @@ from streamer.core.cause import Cause as Cause
 from streamer.core.cause import Judge as Judge
 from streamer.core.errors import Reason
 from streamer.core.incident import Incident
+from streamer.core.operations import OperationsDocument as OperationsDocument
 from streamer.core.schema import Kind, Side
 
 ShardId = NewType("ShardId", str)
@@ -129,6 +130,11 @@ class FeatureDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind
     one id the larger revision is the more complete. ``evidence`` of drift is a part of what raises the
     alarm, and ``resolution`` the smallest shift of the mean, in baseline deviations, that can be told
     from weather; ``None`` where drift is not looked for, or no shift can be told.
+
+    ``cells`` are rows, ``baseline_shares`` of all the baseline's rows, in the same order: for numbers two
+    cells below the baseline's range (far and near), those between the ``cuts``, two above (near and far),
+    missing, mistyped; for categories one for each of the most frequent, which are not named, other,
+    unseen, missing. A value on a cut is in the lower cell; of texts it is the length that is cut.
     """
 
     id: str
@@ -168,6 +174,8 @@ class FeatureDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind
     evidence: float | None = None
     resolution: float | None = None
     cells: tuple[int, ...] = ()
+    baseline_shares: tuple[float, ...] = ()
+    cuts: tuple[float, ...] = ()
     rules: dict[str, State] = {}
 
 
@@ -178,6 +186,8 @@ class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kin
     ``expected_rows`` is what the past weeks had for the variant, all its versions together, and
     ``volume_ratio`` what they have now over it. ``invalid`` counts the endpoint's, whatever variant.
     ``evidence`` is that of all features; where keys share a budget, 1 times their number raises the alarm.
+    ``budget_used`` is the part of what raises the alarm that the evidence of all the endpoint's keys had
+    reached when the window closed: at 1 it is raised.
     """
 
     id: str
@@ -199,6 +209,7 @@ class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kin
     expected_rows: float | None = None
     volume_ratio: float | None = None
     evidence: float | None = None
+    budget_used: float | None = None
     features_broken: tuple[str, ...] = ()
     skipped_windows: int = 0
     assumes_independence: bool = False
@@ -276,13 +287,15 @@ class RetrainingRequest(msgspec.Struct, frozen=True, kw_only=True, tag_field="ki
     leave_out: tuple[TimeRange, ...] = ()
 
 
-Document = FeatureDocument | EndpointDocument | Incident | DecisionDocument | DeadLetter
+# Of these an index holds the newest revision; a dead letter has none.
+Kept = FeatureDocument | EndpointDocument | Incident | DecisionDocument | OperationsDocument
+Document = Kept | DeadLetter
 
 
 class Index(NamedTuple):
     """Action: write this document to the index; an equal or newer revision there wins."""
 
-    document: FeatureDocument | EndpointDocument | Incident | DecisionDocument
+    document: Kept
 
 
 Why = Literal["firing", "changed", "repeat", "resolved"]

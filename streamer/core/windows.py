@@ -41,6 +41,8 @@ class WindowCounts(msgspec.Struct):
         State of each feature that was not ``OK`` then, by side and name.
     evidence : tuple of float
         Of each feature then, as part of what raises the alarm; empty where drift is not looked for.
+    budget_used : float or None
+        Part of what raises the alarm that the evidence of all the endpoint's keys had reached then.
     """
 
     start_at: int
@@ -61,6 +63,7 @@ class WindowCounts(msgspec.Struct):
     findings: tuple[Finding, ...] = ()
     states: dict[str, State] = {}
     evidence: tuple[float, ...] = ()
+    budget_used: float | None = None
 
     @property
     def rows(self) -> int:

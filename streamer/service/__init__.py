@@ -10,5 +10,6 @@
 
 ``loop`` is the whole of it, ``keeper`` takes snapshots, ``publisher`` empties the outbox. Nothing is
 published before the snapshot that holds it is durable, so that a crash at any instruction repeats
-effects, with the same ids and bodies, and never loses or invents one.
+effects, with the same ids and bodies, and never loses or invents one. Only what ``reporter`` tells of
+the service itself goes past all that, straight to the publishers.
 """

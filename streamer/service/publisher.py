@@ -1,6 +1,10 @@
-"""Publisher: carries what snapshots have freed to one sink, in order, for as long as it takes."""
+"""Publisher: carries what snapshots have freed to one sink, in order, for as long as it takes.
+
+Beside that it hands on documents that were only offered, when nothing else waits: the newest hour's.
+"""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -8,13 +12,15 @@ import structlog
 
 from streamer.core.errors import NeedsPerson, Refused, Retryable
 from streamer.core.outbox import Outbox
-from streamer.core.types import Action
+from streamer.core.types import Action, Index, OperationsDocument
 from streamer.metrics import Metrics
 from streamer.ports import Clock, Sink
 from streamer.retry import Attempt, Retry
 
 # Actions are handed on in lots of this many, so that a long window close does not pile up in a sink.
 _LOT: Final = 2_000
+# Documents on operations that wait for a sink at most: an hour's.
+_OFFERED: Final = 60
 
 _log = structlog.get_logger()
 
@@ -61,6 +67,7 @@ class Publisher:
         self._more = asyncio.Event()
         self._draining = False
         self._size = 0
+        self._offered: deque[OperationsDocument] = deque()
         self.trouble = ""
 
     @property
@@ -71,6 +78,17 @@ class Publisher:
     def wake(self) -> None:
         """Look at the outbox again."""
         self._more.set()
+
+    def offer(self, document: OperationsDocument) -> None:
+        """Hand this on when nothing else waits; the oldest of too many is let go of."""
+        self._offered.append(document)
+        self._let_go()
+        self._more.set()
+
+    def _let_go(self) -> None:
+        while len(self._offered) > _OFFERED:
+            self._offered.popleft()
+            self._metrics.note_unreported(self.name, 1)
 
     def drain(self) -> None:
         """Return once nothing is left to publish, or the sink takes nothing."""
@@ -91,13 +109,29 @@ class Publisher:
             if segment is None:
                 if self._draining:
                     return
-                await self._more.wait()
+                if not self._offered or not await self._hand_on():
+                    await self._more.wait()
                 continue
             for first in range(0, len(segment.actions), _LOT):
                 if not await self._deliver(segment.actions[first : first + _LOT]):
                     return
             self._outbox.acknowledge(self.name, segment.number)
             self._on_room()
+
+    async def _hand_on(self) -> bool:
+        """Whether the sink is through with what was offered; if not, the next look is time enough."""
+        lot = list(self._offered)
+        self._offered.clear()
+        try:
+            await self._still_ours()
+            await self._sink.deliver([Index(document) for document in lot])
+        except Retryable:
+            self._offered.extendleft(reversed(lot))
+            self._let_go()
+            return False
+        except Refused as error:
+            self._metrics.note_unreported(self.name, len(error.ids) or len(lot))
+        return True
 
     async def _deliver(self, lot: Sequence[Action]) -> bool:
         """Whether the sink has taken a lot; if not, the drain has no time left."""

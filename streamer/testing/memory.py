@@ -5,15 +5,12 @@ from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from streamer.core.errors import StreamerError
-from streamer.core.incident import Incident
 from streamer.core.types import (
     Action,
     Batch,
     DeadLetter,
-    DecisionDocument,
-    EndpointDocument,
-    FeatureDocument,
     Index,
+    Kept,
     Notify,
     Reject,
     Retrain,
@@ -120,7 +117,7 @@ class MemorySink:
     name = "memory"
 
     def __init__(self) -> None:
-        self.documents: dict[str, FeatureDocument | EndpointDocument | Incident | DecisionDocument] = {}
+        self.documents: dict[str, Kept] = {}
         self.notifications: dict[str, Notify] = {}
         self.letters: dict[str, DeadLetter] = {}
         self.requests: dict[str, RetrainingRequest] = {}

@@ -14,7 +14,7 @@ from streamer.adapters.sqlite import SqliteSink
 from streamer.core.errors import Retryable, SinkError, StorageFull
 from streamer.core.incident import AlertState
 from streamer.core.types import Action, Index
-from tests.contract.documents import WINDOW, feature, incident, notify, reject, window
+from tests.contract.documents import WINDOW, feature, incident, notify, operations, reject, window
 from tests.strategies import START
 
 DAY = 86_400_000
@@ -36,12 +36,13 @@ async def write(path: Path, *lots: Sequence[Action], retention_days: int | None 
 
 
 async def test_columns_say_what_the_body_says(tmp_path: Path) -> None:
-    await write(tmp_path / "index", [feature(), window(), Index(incident(revision=2))])
+    await write(tmp_path / "index", [feature(), window(), Index(incident(revision=2)), Index(operations())])
     found = rows(tmp_path / "index", "SELECT kind, endpoint, feature, window_start, window_end, state FROM documents")
     assert sorted(found) == [
         ("endpoint", "churn", "", START, START + WINDOW, "ok"),
         ("feature", "churn", "age", START, START + WINDOW, "ok"),
         ("incident", "churn", "", START, START + 2 * WINDOW, "firing"),
+        ("operations", "", "", START, START, ""),
     ]
 
 
@@ -114,6 +115,19 @@ async def test_notifications_and_dead_letters_are_let_go_of_too(tmp_path: Path) 
     await write(tmp_path / "index", first, last, retention_days=3)
     assert rows(tmp_path / "index", "SELECT id FROM notifications") == [("n1",)]
     assert rows(tmp_path / "index", "SELECT id FROM dead_letters") == [("d1",)]
+
+
+async def test_documents_on_the_service_have_a_clock_of_their_own_and_are_let_go_of_by_it(tmp_path: Path) -> None:
+    year = 365 * DAY
+    lots: list[list[Action]] = [
+        [window(), reject()],
+        [Index(operations("o1", at=START + year))],
+        [window("w1", at=START + DAY)],
+    ]
+    await write(tmp_path / "index", *lots, retention_days=3)
+    await write(tmp_path / "index", [Index(operations("o2", at=START + 2 * year))], retention_days=3)
+    assert rows(tmp_path / "index", "SELECT id FROM documents ORDER BY id") == [("o2",), ("w",), ("w1",)]
+    assert rows(tmp_path / "index", "SELECT id FROM dead_letters") == [("d",)]
 
 
 async def test_much_is_let_go_of_in_lots(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from streamer.core.types import (
     FeatureDocument,
     Index,
     Notify,
+    OperationsDocument,
     Reject,
     Retrain,
     RetrainingReason,
@@ -100,6 +101,24 @@ def incident(
     )
 
 
+def operations(identity: str = "o", *, at: int = START) -> OperationsDocument:
+    return OperationsDocument(
+        id=identity,
+        instance="pod-1",
+        noted=as_datetime(at),
+        watermark=as_datetime(at - WINDOW),
+        endpoints=1,
+        shards=2,
+        lag_seconds=0.5,
+        records=100,
+        rows=120,
+        invalid=1,
+        late=2,
+        outbox_bytes=3,
+        snapshot_age_seconds=4.0,
+    )
+
+
 def notify(
     identity: str = "n",
     about: Incident | None = None,
@@ -145,6 +164,7 @@ actions: st.SearchStrategy[Action] = st.one_of(
     st.builds(lambda i, r: window(f"w{i}", r), _letters, _revisions),
     st.builds(lambda i, r: Index(incident(f"i{i}", r)), _letters, _revisions),
     st.builds(lambda i, r: notify(f"n{i}{r}", incident(f"i{i}", r)), _letters, _revisions),
+    st.builds(lambda i: Index(operations(f"o{i}")), _letters),
     st.builds(lambda i: reject(f"d{i}"), _letters),
     st.builds(lambda i: retrain(f"r{i}"), _letters),
 )

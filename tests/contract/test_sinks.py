@@ -24,7 +24,7 @@ from streamer.core.index.families import Family
 from streamer.core.types import Action, Index
 from streamer.ports import Sink
 from streamer.testing.memory import FaultySink, MemorySink
-from tests.contract.documents import deliveries, feature, incident, notify, reject, retrain, window
+from tests.contract.documents import deliveries, feature, incident, notify, operations, reject, retrain, window
 from tests.opensearch.place import Place
 
 
@@ -86,7 +86,8 @@ def in_sqlite(directory: Path) -> Subject:
 
 def on_server(place: Place) -> Subject:
     def kept() -> Kept:
-        documents = place.of(Family.FEATURES, Family.ENDPOINTS, Family.INCIDENTS, Family.DECISIONS)
+        apart = (Family.NOTIFICATIONS, Family.DEAD_LETTERS)
+        documents = place.of(*(family for family in Family if family not in apart))
         return Kept(documents, place.of(Family.NOTIFICATIONS), place.of(Family.DEAD_LETTERS))
 
     return Subject(place.sink(), kept)
@@ -137,12 +138,13 @@ async def sink(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 async def test_every_kind_of_action_is_kept_whole(store: Subject) -> None:
     about = incident()
-    kept = await run(store, [[feature(), window(), Index(about), notify("n", about), reject()]])
+    kept = await run(store, [[feature(), window(), Index(about), Index(operations()), notify("n", about), reject()]])
     assert kept == Kept(
         {
             "f": encode(feature().document).decode(),
             "w": encode(window().document).decode(),
             "i": encode(about).decode(),
+            "o": encode(operations()).decode(),
         },
         {"n": encode_notification(notify("n", about)).decode()},
         {"d": encode(reject().letter).decode()},
@@ -198,7 +200,7 @@ async def test_closing_twice_is_once(sink: Sink) -> None:
 
 
 async def test_a_sink_takes_kinds_it_has_no_use_for(sink: Sink) -> None:
-    await sink.deliver([feature(), window(), Index(incident()), notify(), reject(), retrain()])
+    await sink.deliver([feature(), window(), Index(incident()), Index(operations()), notify(), reject(), retrain()])
 
 
 def test_a_sink_is_named_by_one_word(sink: Sink) -> None:

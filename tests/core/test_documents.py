@@ -204,3 +204,13 @@ def test_the_cells_are_all_rows() -> None:
 )
 def test_the_last_bits_of_a_number_are_not_shown(value: float, shown: float) -> None:
     assert rounded(value) == shown
+
+
+def test_the_baselines_shares_stand_beside_the_cells_and_the_cuts_between_those_with_a_value() -> None:
+    x, k = of_feature(0), of_feature(1)
+    f = BASELINE.features[0]
+    assert len(x.baseline_shares) == len(x.cells) == len(x.cuts) + 1 + 6
+    assert x.cuts == tuple(map(rounded, f.edges))
+    assert x.baseline_shares[2:-4] == tuple(rounded(count / f.rows, 3) for count in f.counts)
+    assert (len(k.baseline_shares), k.cuts) == (len(k.cells), ())
+    assert sum(k.baseline_shares) == pytest.approx(1.0, abs=0.01)

@@ -147,8 +147,18 @@ def test_a_drift_is_told_within_the_budget_of_false_alarms_and_names_its_feature
     assert abs(found.since.timestamp() * 1000 - (START + 1_200_000)) <= 120_000
 
 
+def test_every_window_says_how_much_of_the_budget_evidence_has_used() -> None:
+    actions = run(numbered(0, 1_200, 0) + numbered(1_200, 2_400, 5), watched())[1]
+    opened_at = min(a.incident.opened.timestamp() for a in actions if isinstance(a, Notify))
+    used = [(w.window_end.timestamp() >= opened_at, w.budget_used) for w in windows(actions) if w.complete]
+    assert [told for told, part in used] == [part is not None and part >= 1.0 for _, part in used]
+    assert {told for told, _ in used} == {False, True}
+
+
 def test_drift_is_not_looked_for_where_nobody_asks() -> None:
-    assert told(run(numbered(0, 1_200, 0) + numbered(1_200, 2_400, 5))[1]) == []
+    actions = run(numbered(0, 1_200, 0) + numbered(1_200, 2_400, 5))[1]
+    assert told(actions) == []
+    assert {w.budget_used for w in windows(actions)} == {None}
 
 
 def test_steady_traffic_raises_nothing_within_the_budget() -> None:

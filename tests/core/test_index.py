@@ -21,7 +21,7 @@ from streamer.core.index.families import (
 )
 from streamer.core.index.mappings import BESIDE, DOCUMENTS, properties_of
 from streamer.core.index.template import mappings_of
-from tests.contract.documents import feature, incident, notify, reject, window
+from tests.contract.documents import feature, incident, notify, operations, reject, window
 
 moments = st.datetimes(datetime(1970, 1, 1), datetime(9998, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
 
@@ -75,6 +75,10 @@ def test_incidents_are_kept_longer_than_windows() -> None:
     assert oldest_kept(Family.INCIDENTS, now, 900) == now - timedelta(days=900)
 
 
+def test_the_service_is_filed_under_the_day_it_was_looked_at() -> None:
+    assert index_of(operations(), "s", Partition.DAY) == f"s-operations-{operations().noted:%Y.%m.%d}"
+
+
 @pytest.mark.parametrize("family", Family)
 def test_every_field_of_every_document_is_mapped(family: Family) -> None:
     document, beside = DOCUMENTS[family], BESIDE.get(family)
@@ -99,11 +103,12 @@ def test_a_field_of_a_type_without_a_rule_is_refused() -> None:
 
 def test_every_kind_of_document_has_a_family() -> None:
     told = msgspec.json.decode(encode_notification(notify()), type=Notification)
-    documents = [feature().document, window().document, incident(), told, reject().letter]
+    documents = [feature().document, window().document, incident(), told, operations(), reject().letter]
     assert [family_of(document) for document in documents] == [
         Family.FEATURES,
         Family.ENDPOINTS,
         Family.INCIDENTS,
         Family.NOTIFICATIONS,
+        Family.OPERATIONS,
         Family.DEAD_LETTERS,
     ]

@@ -78,10 +78,13 @@ class Place:
         return OpenSearchSink(server, self.shelf, clock, retention_days=retention_days, most_bytes=most_bytes)
 
     def request(self, method: str, path: str, body: object = None) -> bytes:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            self.url + path, data=data, method=method, headers={"Content-Type": "application/json"}
-        )
+        return self._request(method, path, None if body is None else json.dumps(body).encode(), "application/json")
+
+    def post_lines(self, path: str, lines: bytes) -> bytes:
+        return self._request("POST", path, lines, "application/x-ndjson")
+
+    def _request(self, method: str, path: str, data: bytes | None, kind: str) -> bytes:
+        request = urllib.request.Request(self.url + path, data=data, method=method, headers={"Content-Type": kind})
         try:
             with _DIRECT.open(request, timeout=60) as answer:
                 found: bytes = answer.read()

@@ -228,9 +228,11 @@ class Place:
         """What came out, while no service runs."""
         loaded = self.snapshot()
         with closing(sqlite3.connect(self.folder / "index.sqlite")) as index:
+            # What the service tells of itself is of the moment, and no part of what must come out again.
+            decided = "documents WHERE kind != 'operations'"
             documents, notifications, letters = (
                 dict(index.execute(f"SELECT id, body FROM {table}").fetchall())
-                for table in ("documents", "notifications", "dead_letters")
+                for table in (decided, "notifications", "dead_letters")
             )
         return Outcome(
             documents,

@@ -8,7 +8,16 @@ raises no more false alarms, and a drift that all of them suffer is found as soo
 from collections.abc import Sequence
 
 from streamer.core.detectors.watch import Watch
+from streamer.core.rounding import rounded
 from streamer.core.types import Finding, Key
+
+
+def budget_used(watches: Sequence[Watch]) -> float | None:
+    """Part of what raises the alarm that the evidence of all keys together has reached, to three digits.
+
+    At 1 it is raised; ``None`` where nobody looks for drift.
+    """
+    return rounded(sum(watch.bank.level for watch in watches) / len(watches), 3) if watches else None
 
 
 def accuse(watches: Sequence[tuple[Key, Watch]], start_at: int, end_at: int) -> list[Finding]:

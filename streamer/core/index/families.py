@@ -18,7 +18,8 @@ from typing import Final, NamedTuple, assert_never
 from streamer.core.audit import DecisionDocument
 from streamer.core.documents import Notification
 from streamer.core.incident import Incident
-from streamer.core.types import DeadLetter, EndpointDocument, FeatureDocument
+from streamer.core.operations import OperationsDocument
+from streamer.core.types import DeadLetter, EndpointDocument, FeatureDocument, Kept
 
 # Dead letters of a shard that had no event time yet.
 UNDATED: Final = "undated"
@@ -35,6 +36,7 @@ class Family(StrEnum):
     INCIDENTS = "incidents"
     NOTIFICATIONS = "notifications"
     DECISIONS = "decisions"
+    OPERATIONS = "operations"
     DEAD_LETTERS = "deadletters"
 
     @property
@@ -51,7 +53,7 @@ class Partition(StrEnum):
     YEAR = "year"
 
 
-Indexed = FeatureDocument | EndpointDocument | Incident | Notification | DecisionDocument | DeadLetter
+Indexed = Kept | Notification | DeadLetter
 
 _LETTERS: Final = {Partition.DAY: 10, Partition.MONTH: 7, Partition.YEAR: 4}
 _STRETCH: Final = re.compile(r"(\d{4})(?:\.(\d\d)(?:\.(\d\d))?)?")
@@ -77,6 +79,8 @@ def family_of(document: Indexed) -> Family:
             return Family.NOTIFICATIONS
         case DecisionDocument():
             return Family.DECISIONS
+        case OperationsDocument():
+            return Family.OPERATIONS
         case DeadLetter():
             return Family.DEAD_LETTERS
         case _:
@@ -94,7 +98,7 @@ def date_of(document: Indexed) -> datetime | None:
             return document.incident.opened
         case DecisionDocument():
             return document.made
-        case DeadLetter():
+        case OperationsDocument() | DeadLetter():
             return document.noted
         case _:
             assert_never(document)

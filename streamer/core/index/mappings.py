@@ -15,6 +15,7 @@ from streamer.core.documents import QUANTILE_NAMES, Notification
 from streamer.core.incident import Incident
 from streamer.core.index.families import Family
 from streamer.core.index.refused import RefusedDocument
+from streamer.core.operations import OperationsDocument
 from streamer.core.types import DeadLetter, EndpointDocument, FeatureDocument
 
 # A longer text is kept and not indexed, instead of the document being refused.
@@ -23,8 +24,8 @@ _KEYWORD: Final[Mapping[str, object]] = {"type": "keyword", "ignore_above": 256}
 _TEXTS: Final = frozenset({"text", "words", "note"})
 # A line that lists and tables are made of, too.
 _TITLE: Final[Mapping[str, object]] = {"type": "text", "fields": {"keyword": _KEYWORD}}
-# Counts in the order of the baseline's cells: an index would lose that order, so they are only kept.
-_KEPT: Final = frozenset({"cells"})
+# In the order of the baseline's cells: an index would lose that order, so they are only kept.
+_KEPT: Final = frozenset({"cells", "baseline_shares", "cuts"})
 
 DOCUMENTS: Final[Mapping[Family, type[msgspec.Struct]]] = {
     Family.FEATURES: FeatureDocument,
@@ -32,6 +33,7 @@ DOCUMENTS: Final[Mapping[Family, type[msgspec.Struct]]] = {
     Family.INCIDENTS: Incident,
     Family.NOTIFICATIONS: Notification,
     Family.DECISIONS: DecisionDocument,
+    Family.OPERATIONS: OperationsDocument,
     Family.DEAD_LETTERS: DeadLetter,
 }
 # Documents of another shape that share a family's indices.

@@ -10,6 +10,7 @@ import time
 import msgspec
 
 from streamer.testing.kinesis import Kinesis, Limits, serve
+from streamer.testing.kinesis.server import HOST
 
 
 class _SystemClock:
@@ -35,7 +36,7 @@ def _stream(text: str) -> tuple[str, int]:
     return name, int(shards) if colon else 1
 
 
-async def _run(kinesis: Kinesis, port: int, *, until_stdin_ends: bool) -> None:
+async def _run(kinesis: Kinesis, host: str, port: int, *, until_stdin_ends: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -48,7 +49,7 @@ async def _run(kinesis: Kinesis, port: int, *, until_stdin_ends: bool) -> None:
         loop.add_reader(sys.stdin.fileno(), read_stdin)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with serve(kinesis, port=port) as server:
+    async with serve(kinesis, host=host, port=port) as server:
         sys.stdout.write(msgspec.json.encode({"url": server.url}).decode() + "\n")
         sys.stdout.flush()
         await stop.wait()
@@ -57,7 +58,8 @@ async def _run(kinesis: Kinesis, port: int, *, until_stdin_ends: bool) -> None:
 def main() -> None:
     """Read the arguments and serve until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="python -m streamer.testing.kinesis", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0, the default, takes a free one")
+    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    parser.add_argument("--host", default=HOST, help="address it listens on; another than loopback is for a container")
     parser.add_argument("--streams", nargs="*", type=_stream, default=[], metavar="NAME:SHARDS")
     parser.add_argument("--unthrottled", action="store_true", help="no rates: as fast as the machine is")
     parser.add_argument("--iterator-seconds", type=float, default=300.0, help="how long an iterator lives")
@@ -74,7 +76,7 @@ def main() -> None:
     kinesis = Kinesis(_SystemClock(), limits)
     for name, shards in arguments.streams:
         kinesis.create_stream(name, shards)
-    asyncio.run(_run(kinesis, arguments.port, until_stdin_ends=arguments.until_stdin_ends))
+    asyncio.run(_run(kinesis, arguments.host, arguments.port, until_stdin_ends=arguments.until_stdin_ends))
 
 
 if __name__ == "__main__":

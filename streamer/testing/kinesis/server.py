@@ -54,7 +54,7 @@ class KinesisServer:
 
 
 @asynccontextmanager
-async def serve(kinesis: Kinesis, *, port: int = 0) -> AsyncIterator[KinesisServer]:
+async def serve(kinesis: Kinesis, *, port: int = 0, host: str = HOST) -> AsyncIterator[KinesisServer]:
     """Serve the emulator while the context is open.
 
     Parameters
@@ -62,7 +62,9 @@ async def serve(kinesis: Kinesis, *, port: int = 0) -> AsyncIterator[KinesisServ
     kinesis : Kinesis
         The service.
     port : int
-        On 127.0.0.1; 0 takes a free one.
+        0 takes a free one.
+    host : str
+        Address it listens on; another than loopback is for a container, whose ports are published on it.
 
     Raises
     ------
@@ -70,7 +72,7 @@ async def serve(kinesis: Kinesis, *, port: int = 0) -> AsyncIterator[KinesisServ
         The port is taken.
     """
     server = KinesisServer(kinesis)
-    listening = await asyncio.get_running_loop().create_server(lambda: _Connection(server), HOST, port)
+    listening = await asyncio.get_running_loop().create_server(lambda: _Connection(server), host, port)
     server.url = f"http://{HOST}:{listening.sockets[0].getsockname()[1]}"
     try:
         yield server

@@ -3,7 +3,7 @@
 import numpy as np
 
 from streamer.core.detectors.watch import Watch
-from streamer.core.detectors.watches import accuse
+from streamer.core.detectors.watches import accuse, budget_used
 from streamer.core.layout import Layout
 from streamer.core.types import Finding, Key
 from tests.strategies import START, baseline, number
@@ -49,6 +49,19 @@ def test_a_drift_that_all_keys_suffer_is_found_as_soon_as_one_alone_finds_it() -
     together, found = panes_until_accused([watch() for _ in range(3)], [True, True, True])
     assert together <= alone * 1.3
     assert {f.feature for f in found} == {"y"}
+
+
+def test_the_budget_is_used_up_when_the_alarm_is_raised() -> None:
+    watches = [watch() for _ in range(3)]
+    assert (budget_used([]), budget_used(watches)) == (None, 0.0)
+    panes_until_accused(watches, [False, False, False])
+    before = budget_used(watches)
+    _, found = panes_until_accused(watches, [True, True, True])
+    after = budget_used(watches)
+    assert found
+    assert before is not None
+    assert after is not None
+    assert before < 1.0 <= after
 
 
 def test_keys_without_evidence_accuse_nobody() -> None:
