@@ -2,7 +2,7 @@
 
 ::
 
-    adapters/kinesis ─┐                                                     ┌─ adapters/sqlite
+    adapters/kinesis ─┐                                                     ┌─ adapters/sqlite, opensearch
     adapters/files  ──┼─> core/decode ─> core/fold ─> core/endpoint ────────┼─ adapters/sns, eventbridge
     stdin ────────────┘   (bytes to      (rows to     (panes to windows,    ├─ adapters/jsonlines
                            columns)       parts)       rules, alerts)       └─ adapters/terminal

@@ -127,5 +127,11 @@ def test_the_first_configuration_of_the_service_is_valid() -> None:
 
 
 def test_the_named_detectors_of_the_readme_are_valid() -> None:
-    (endpoint,) = parse(TOML[1], {}, "README.md").engine_settings().endpoints
+    (endpoint,) = parse(TOML[2], {}, "README.md").engine_settings().endpoints
     assert [d.kind for d in endpoint.detectors] == ["adwin", "half_space_trees"]
+
+
+def test_the_index_of_the_readme_is_valid() -> None:
+    index = parse(TOML[1], {}, "README.md").index
+    assert index.opensearch.url is not None
+    assert index.retention_days == 90
