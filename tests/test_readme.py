@@ -127,7 +127,8 @@ def test_the_first_configuration_of_the_service_is_valid() -> None:
 
 
 def test_the_named_detectors_of_the_readme_are_valid() -> None:
-    (endpoint,) = parse(TOML[2], {}, "README.md").engine_settings().endpoints
+    (text,) = [toml for toml in TOML if "[[endpoint.detector]]" in toml]
+    (endpoint,) = parse(text, {}, "README.md").engine_settings().endpoints
     assert [d.kind for d in endpoint.detectors] == ["adwin", "half_space_trees"]
 
 
