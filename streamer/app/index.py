@@ -1,18 +1,25 @@
 """The index on a server, as the configuration has it: for the service and for the commands."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from streamer.adapters.aws import Aws
+from streamer.adapters.clock import SystemClock
 from streamer.adapters.opensearch import OpenSearchSink, Server, ServerConfig
+from streamer.adapters.opensearch.setup import install as put
 from streamer.adapters.opensearch.signing import Signing
+from streamer.app.aws import aws_config
 from streamer.config.model import Config
 from streamer.core.errors import ConfigError
+from streamer.core.eventtime import as_datetime
 from streamer.core.index.entry import Shelf
 from streamer.core.index.families import Partition
 from streamer.ports import Clock
 
 _LONGEST_PASSWORD: Final = 4_096
+_T = TypeVar("_T")
 
 
 def shelf_of(config: Config) -> Shelf:
@@ -70,6 +77,31 @@ async def sink_of(config: Config, aws: Aws, clock: Clock) -> OpenSearchSink:
         await sink.close()
         raise
     return sink
+
+
+def with_server(config: Config, call: Callable[[Config, Server], Awaitable[_T]]) -> _T:
+    """Do something with the server that is configured, in a loop of its own.
+
+    Raises
+    ------
+    StreamerError
+        As ``server_of``, or what the call raises.
+    """
+
+    async def do() -> _T:
+        async with Aws(aws_config(config)) as aws:
+            server = await server_of(config, aws)
+            try:
+                return await call(config, server)
+            finally:
+                await server.close()
+
+    return asyncio.run(do())
+
+
+async def install(config: Config, server: Server) -> list[str]:
+    """Set the index up; see ``adapters.opensearch.setup.install``."""
+    return await put(server, shelf_of(config), as_datetime(SystemClock().now()))
 
 
 def _first_line(path: Path) -> str:

@@ -18,6 +18,10 @@ def demo(
     ] = None,
     full_year: Annotated[bool, typer.Option("--full-year", help="Until December instead of July.")] = False,
     days_per_second: Annotated[float, typer.Option(min=0, help="Days of 2013 a second; 0: no waiting.")] = 3.0,
+    opensearch: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Write to this OpenSearch server, too, which is set up first."),
+    ] = None,
     keep_running: Annotated[
         bool, typer.Option("--keep-running", help="Leave the service, its metrics and the SQLite file until Ctrl-C.")
     ] = False,
@@ -62,7 +66,7 @@ def demo(
         with emulated_aws(out, os.environ, days_per_second) as aws:
             made = prepare(out, records, full_year=full_year, say=say)
             say("starting the service on emulated Kinesis, SNS, SQS and EventBridge")
-            with running_service(made, aws, os.environ) as (service, cloud):
+            with running_service(made, aws, os.environ, opensearch) as (service, cloud):
                 say(f"/metrics: {service.url}/metrics")
                 with progress("watching", made.records, console=screen) as shown:
                     live = Live(
@@ -92,7 +96,7 @@ def demo(
                         f"{made.last:%d %B} stays open, as nothing came after it, and is not judged.", highlight=False
                     )
                 places = {
-                    "window documents": made.sqlite,
+                    "window documents": f"{made.sqlite}" + ("" if opensearch is None else f", {opensearch}"),
                     "alerts": alerts,
                     "retraining": requests,
                     "captures": f"{made.captures}" + ("" if second is None else f", {second.captures}"),

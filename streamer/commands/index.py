@@ -1,8 +1,7 @@
 """``streamer index``: set up the index on an OpenSearch server, check it, and delete what is old."""
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +13,6 @@ app = typer.Typer(help="Set up the index on an OpenSearch server, and look after
 
 _ConfigFile = Annotated[Path, typer.Option("--config", metavar="FILE", help="The configuration.")]
 _CONFIG = Path("streamer.toml")
-_T = TypeVar("_T")
 
 
 @app.command()
@@ -24,13 +22,10 @@ def install(config: _ConfigFile = _CONFIG) -> None:
     Fields are only added, so it can be done while an older program still writes. It needs more rights
     than the service: see the README.
     """
-    from streamer.adapters.clock import SystemClock
-    from streamer.adapters.opensearch.setup import install as put
-    from streamer.app.index import shelf_of
-    from streamer.core.eventtime import as_datetime
+    from streamer.app.index import install as put
+    from streamer.app.index import with_server
 
-    loaded = _loaded(config)
-    for line in _with_server(loaded, lambda server: put(server, shelf_of(loaded), as_datetime(SystemClock().now()))):
+    for line in with_server(_loaded(config), put):
         typer.echo(line)
 
 
@@ -38,14 +33,13 @@ def install(config: _ConfigFile = _CONFIG) -> None:
 def check(config: _ConfigFile = _CONFIG) -> None:
     """Compare templates and indices with what this program writes, field by field; 1 where they differ."""
     from streamer.adapters.opensearch.setup import check_indices, check_templates
+    from streamer.app.index import with_server
 
-    loaded = _loaded(config)
-    prefix = loaded.index.opensearch.prefix
-
-    async def differences(server: "Server") -> list[str]:
+    async def differences(loaded: "Config", server: "Server") -> list[str]:
+        prefix = loaded.index.opensearch.prefix
         return [*await check_templates(server, prefix), *await check_indices(server, prefix)]
 
-    wrong = _with_server(loaded, differences)
+    wrong = with_server(_loaded(config), differences)
     for line in wrong:
         typer.echo(line)
     if wrong:
@@ -69,6 +63,7 @@ def retention(
     """
     from streamer.adapters.clock import SystemClock
     from streamer.adapters.opensearch.setup import sweep
+    from streamer.app.index import with_server
     from streamer.core.eventtime import as_datetime
 
     loaded = _loaded(config)
@@ -76,7 +71,7 @@ def retention(
     if kept_days is None:
         raise typer.BadParameter("the configuration has no index.retention: say how many days", param_hint="--days")
     prefix, now = loaded.index.opensearch.prefix, as_datetime(SystemClock().now())
-    swept = _with_server(loaded, lambda server: sweep(server, prefix, now, kept_days, dry_run=dry_run))
+    swept = with_server(loaded, lambda _, server: sweep(server, prefix, now, kept_days, dry_run=dry_run))
     for name in swept.deleted:
         typer.echo(f"{'would delete' if dry_run else 'deleted'} {name}")
     typer.echo(f"{len(swept.deleted)} {'to delete' if dry_run else 'deleted'}, {len(swept.kept)} kept")
@@ -88,21 +83,3 @@ def _loaded(config: Path) -> "Config":
     from streamer.config.load import load
 
     return load(config, os.environ)
-
-
-def _with_server(config: "Config", call: Callable[["Server"], Awaitable[_T]]) -> _T:
-    import asyncio
-
-    from streamer.adapters.aws import Aws
-    from streamer.app.aws import aws_config
-    from streamer.app.index import server_of
-
-    async def with_server() -> _T:
-        async with Aws(aws_config(config)) as aws:
-            server = await server_of(config, aws)
-            try:
-                return await call(server)
-            finally:
-                await server.close()
-
-    return asyncio.run(with_server())

@@ -59,6 +59,12 @@ interval = "1 s"                 # months go by in a minute
 port = 0                         # any that is free
 """
 
+_OPENSEARCH: Final = """
+[index.opensearch]
+url = {opensearch}
+partition = "month"              # half a year of days would be small ones
+"""
+
 
 class ServiceText(NamedTuple):
     """What the running service needs besides.
@@ -71,6 +77,8 @@ class ServiceText(NamedTuple):
         Addresses of Kinesis, and of SNS and EventBridge.
     state : str
         Folder of the state, relative to the configuration's own.
+    opensearch : str or None
+        Address of an OpenSearch server that gets the documents, too.
     """
 
     stream: str
@@ -80,6 +88,7 @@ class ServiceText(NamedTuple):
     kinesis: str
     others: str
     state: str
+    opensearch: str | None = None
 
 
 def configuration_text(baseline: str, sqlite: str, service: ServiceText | None = None) -> str:
@@ -103,4 +112,5 @@ def configuration_text(baseline: str, sqlite: str, service: ServiceText | None =
     )
     if service is None:
         return watched
-    return watched + _SERVICE.format(**{name: json.dumps(value) for name, value in service._asdict().items()})
+    written = _SERVICE if service.opensearch is None else _OPENSEARCH + _SERVICE
+    return watched + written.format(**{name: json.dumps(value) for name, value in service._asdict().items()})

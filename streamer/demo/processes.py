@@ -23,6 +23,7 @@ ACCESS_KEY, SECRET_KEY = "demo", "demo"
 _STARTING_SECONDS: Final = 60.0
 _SHOWN_BYTES: Final = 2_000
 _OWN: Final = ("AWS_", "STREAMER_")
+_INDEX: Final = "STREAMER_INDEX__OPENSEARCH__"
 _PROXIES: Final = {"http_proxy", "https_proxy", "all_proxy"}
 
 
@@ -30,17 +31,21 @@ class _Ready(msgspec.Struct):
     url: str
 
 
-def environment(base: Mapping[str, str]) -> dict[str, str]:
+def environment(base: Mapping[str, str], *, with_index: bool = False) -> dict[str, str]:
     """A process's environment with the demo's credentials in place of all that is set for AWS and for streamer.
 
     Parameters
     ----------
     base : mapping of str to str
         Environment of the demo itself.
+    with_index : bool
+        Keep how an OpenSearch server is signed in to, and what it calls ours; not which one it is.
     """
     # What is on this machine is not asked for through a proxy, and is no matter for a debugger.
     dropped = _PROXIES | {"pythonasynciodebug"}
     kept = {n: v for n, v in base.items() if not n.startswith(_OWN) and n.lower() not in dropped}
+    if with_index:
+        kept |= {n: v for n, v in base.items() if n.startswith(_INDEX) and n != f"{_INDEX}URL"}
     return {
         **kept,
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
@@ -149,6 +154,7 @@ def started(
     log: Path,
     base: Mapping[str, str],
     ending_seconds: float = 5.0,
+    with_index: bool = False,
 ) -> Iterator[Process]:
     """Run a module as a process for the length of the block.
 
@@ -166,6 +172,8 @@ def started(
         Environment of the demo itself.
     ending_seconds : float
         How long it may take to end, when the block does, before it is killed.
+    with_index : bool
+        As of ``environment``.
 
     Raises
     ------
@@ -182,7 +190,7 @@ def started(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=opened,
-            env=environment(base),
+            env=environment(base, with_index=with_index),
             # Ctrl-C is for the demo, which ends them in their order.
             process_group=0,
         )

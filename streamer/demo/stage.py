@@ -6,10 +6,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from streamer.app.index import install, with_server
+from streamer.config.load import load
 from streamer.demo.cloud import BUS, STREAM, Addresses, Cloud
 from streamer.demo.configuration import ServiceText
 from streamer.demo.preparation import Prepared
-from streamer.demo.processes import REGION, Process, started
+from streamer.demo.processes import REGION, Process, environment, started
 
 SHARDS: Final = 4
 # Longer than the service's own time to drain.
@@ -59,7 +61,9 @@ def emulated_aws(directory: Path, base: Mapping[str, str], days_per_second: floa
 
 
 @contextmanager
-def running_service(made: Prepared, aws: EmulatedAws, base: Mapping[str, str]) -> Iterator[tuple[Process, Cloud]]:
+def running_service(
+    made: Prepared, aws: EmulatedAws, base: Mapping[str, str], opensearch: str | None = None
+) -> Iterator[tuple[Process, Cloud]]:
     """Write the configuration, and run the service with it.
 
     Parameters
@@ -70,6 +74,8 @@ def running_service(made: Prepared, aws: EmulatedAws, base: Mapping[str, str]) -
         Where it reads and tells.
     base : mapping of str to str
         Environment of the demo itself.
+    opensearch : str, optional
+        Address of a server that gets the documents, too; it is set up first.
 
     Raises
     ------
@@ -87,8 +93,11 @@ def running_service(made: Prepared, aws: EmulatedAws, base: Mapping[str, str]) -
                 kinesis=addresses.kinesis,
                 others=addresses.others,
                 state=os.path.relpath(made.state, made.configuration.parent),
+                opensearch=opensearch,
             )
         )
+        if opensearch is not None:
+            with_server(load(made.configuration, environment(base, with_index=True)), install)
         with started(
             "the service",
             "streamer.demo.service",
@@ -96,5 +105,6 @@ def running_service(made: Prepared, aws: EmulatedAws, base: Mapping[str, str]) -
             log=made.service_log,
             base=base,
             ending_seconds=DRAINING_SECONDS,
+            with_index=opensearch is not None,
         ) as service:
             yield service, cloud

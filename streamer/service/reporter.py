@@ -50,13 +50,13 @@ class Reporter:
         self._told = [publisher for publisher in service.publishers if publisher.name in sinks]
 
     async def run(self) -> None:
-        """Report every minute, until cancelled."""
+        """Report at the start, and every minute, until cancelled."""
         never = asyncio.Event()
         while True:
-            await self._wait(never, EVERY_SECONDS)
             document = self.document()
             for publisher in self._told:
                 publisher.offer(document)
+            await self._wait(never, EVERY_SECONDS)
 
     def document(self) -> OperationsDocument:
         """How the service stands now."""

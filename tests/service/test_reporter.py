@@ -109,7 +109,7 @@ async def test_who_lost_the_state_offers_nothing() -> None:
     assert sink.deliveries == []
 
 
-async def test_every_minute_the_sinks_that_keep_documents_are_told_and_nobody_else() -> None:
+async def test_at_the_start_and_every_minute_the_sinks_that_keep_documents_are_told_and_nobody_else() -> None:
     keeping, telling = MemorySink(), MemorySink()
     telling.name = "people"
     rig = Rig(script(5), [keeping, telling])
@@ -127,6 +127,7 @@ async def test_every_minute_the_sinks_that_keep_documents_are_told_and_nobody_el
     await rig.run()
     told = [d for d in keeping.documents.values() if isinstance(d, OperationsDocument)]
     assert [(d.instance, d.noted) for d in told] == [
+        ("pod-1", as_datetime(NOW)),
         ("pod-1", as_datetime(NOW + 60_000)),
         ("pod-1", as_datetime(NOW + 120_000)),
     ]
