@@ -64,15 +64,23 @@ class Alternatives(NamedTuple):
 
     Attributes
     ----------
+    start, stop : ndarray, shape (directions,), int64
+        Stretch of a profile's counts that each direction is about.
+    low, step : ndarray, shape (directions,), float64
+        Its least score, and by how much the greatest is larger.
+    many : ndarray, shape (m,), int64
+        Directions in which every cell has a score of its own.
     cells : ndarray, shape (groups, longest), int64
         Places of a feature's cells in a profile's counts, padded with its first.
-    group : ndarray, shape (directions,), int64
-        Row of ``cells`` each direction's scores are of.
-    start, stop : ndarray, shape (directions,), int64
-        Stretch of the counts they are in.
-    scores : ndarray, shape (directions, longest), float64
+    group : ndarray, shape (m,), int64
+        Row of ``cells`` that the scores are of.
+    scores : ndarray, shape (m, longest), float64
         Score of each cell; padding is 0.
-    along : ndarray, shape (directions, 24), float64
+    one, place : ndarray, shape (k,), int64
+        Directions that are one cell against the rest, which are most, and that cell's place in the counts.
+    timed : ndarray, shape (t,), int64
+        Directions whose mean score differs by hour of day.
+    along : ndarray, shape (t, 24), float64
         Mean score expected by hour of day, of the baseline's profile.
     direction, feature : ndarray, shape (alternatives,), int64
         Of each alternative.
@@ -84,8 +92,6 @@ class Alternatives(NamedTuple):
         Weights of all features sum to 1.
     size : ndarray, shape (alternatives,), float64
         Sign of the change, and its theta.
-    single : ndarray, shape (directions,), int64
-        Of a direction that is one cell against the rest, that cell's place in the counts; else -1.
     scales : tuple of float
         Of each direction: squared deviations that one of a spread's score is worth; else 1.
     causes : tuple of Cause
@@ -98,11 +104,17 @@ class Alternatives(NamedTuple):
         Of what a row is worth: two with one digest judge alike.
     """
 
-    cells: NDArray[np.int64]
-    group: NDArray[np.int64]
     start: NDArray[np.int64]
     stop: NDArray[np.int64]
+    low: NDArray[np.float64]
+    step: NDArray[np.float64]
+    many: NDArray[np.int64]
+    cells: NDArray[np.int64]
+    group: NDArray[np.int64]
     scores: NDArray[np.float64]
+    one: NDArray[np.int64]
+    place: NDArray[np.int64]
+    timed: NDArray[np.int64]
     along: NDArray[np.float64]
     direction: NDArray[np.int64]
     feature: NDArray[np.int64]
@@ -111,12 +123,21 @@ class Alternatives(NamedTuple):
     least: NDArray[np.float64]
     log_weight: NDArray[np.float64]
     size: NDArray[np.float64]
-    single: NDArray[np.int64]
     scales: tuple[float, ...]
     causes: tuple[Cause, ...]
     names: tuple[str, ...]
     resolution: NDArray[np.float64]
     digest: str
+
+    def scores_of(self, direction: int) -> NDArray[np.float64]:
+        """Score of each of a direction's cells, shape (cells,)."""
+        cells = int(self.stop[direction] - self.start[direction])
+        at = int(np.searchsorted(self.many, direction))
+        if at < len(self.many) and self.many[at] == direction:
+            return self.scores[at, :cells]
+        scores = np.full(cells, self.low[direction])
+        scores[self.place[np.searchsorted(self.one, direction)] - self.start[direction]] += self.step[direction]
+        return scores
 
 
 def alternatives_of(
@@ -156,28 +177,46 @@ def alternatives_of(
             kept = [a._replace(weight=a.weight / whole / len(layout.features)) for a in one.alternatives]
             if kept:
                 found.append((i, one._replace(alternatives=kept)))
-    longest = max((len(one.cells) for _, one in found), default=0)
-    count = [len(one.alternatives) for _, one in found]
-    several = [a for _, one in found for a in one.alternatives]
-    scores = np.zeros((len(found), longest))
-    for row, (_, one) in enumerate(found):
-        scores[row, : len(one.cells)] = one.scores
-    named, group = np.unique(np.array([i for i, _ in found], np.int64), return_inverse=True)
+    return _laid_out(layout, found, np.array(resolution))
+
+
+def _laid_out(layout: Layout, found: list[tuple[int, Found]], resolution: NDArray[np.float64]) -> Alternatives:
+    """Arrays of all directions, each with its feature."""
+    several = [a for _, own in found for a in own.alternatives]
+    count = [len(own.alternatives) for _, own in found]
+    single = np.array([own.single for _, own in found], np.int64)
+    many, one = np.flatnonzero(single < 0), np.flatnonzero(single >= 0)
+    longest = max((len(own.cells) for _, own in found), default=0)
+    scores = np.zeros((len(many), longest))
+    for row, at in enumerate(many.tolist()):
+        own = found[at][1].scores
+        scores[row, : len(own)] = own
+    named, group = np.unique(np.array([found[at][0] for at in many.tolist()], np.int64), return_inverse=True)
     places = np.zeros((len(named), longest), np.int64)
     for row, i in enumerate(named.tolist()):
         cells = layout.features[i]
         places[row] = cells.start
         places[row, : cells.stop - cells.start] = np.arange(cells.start, cells.stop)
+    along = np.array([own.along for _, own in found], np.float64).reshape(-1, 24)
+    timed = np.flatnonzero(along.any(axis=1))
+    low = np.array([own.scores.min() for _, own in found])
+    step = np.array([own.scores.max() for _, own in found]) - low
     gain, loss = np.array([a.gain for a in several]), np.array([a.loss for a in several])
     log_weight = np.log(np.array([a.weight for a in several]))
-    worth = b"".join(array.tobytes() for array in (gain, loss, log_weight, scores))
+    worth = b"".join(array.tobytes() for array in (gain, loss, log_weight, scores, low, step, single))
     return Alternatives(
+        start=np.array([own.cells[0] for _, own in found], np.int64),
+        stop=np.array([own.cells[-1] + 1 for _, own in found], np.int64),
+        low=low,
+        step=step,
+        many=many,
         cells=places,
         group=group,
-        start=np.array([one.cells[0] for _, one in found], np.int64),
-        stop=np.array([one.cells[-1] + 1 for _, one in found], np.int64),
         scores=scores,
-        along=np.array([one.along for _, one in found], np.float64).reshape(-1, 24),
+        one=one,
+        place=single[one],
+        timed=timed,
+        along=along[timed],
         direction=np.repeat(np.arange(len(found)), count),
         feature=np.repeat(np.array([i for i, _ in found], np.int64), count),
         gain=gain,
@@ -185,11 +224,10 @@ def alternatives_of(
         least=np.array([a.least for a in several]),
         log_weight=log_weight,
         size=np.array([a.size for a in several]),
-        single=np.array([one.single for _, one in found], np.int64),
-        scales=tuple(one.scale for _, one in found),
-        causes=tuple(one.cause for _, one in found),
-        names=tuple(one.name for _, one in found),
-        resolution=np.array(resolution),
+        scales=tuple(own.scale for _, own in found),
+        causes=tuple(own.cause for _, own in found),
+        names=tuple(own.name for _, own in found),
+        resolution=resolution,
         digest=hashlib.sha256(worth).hexdigest()[:16],
     )
 

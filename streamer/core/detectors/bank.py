@@ -103,12 +103,6 @@ class Bank:
         # What a change that may begin with the next pane starts with.
         self._begin = np.exp(alternatives.log_weight) / threshold
         self._sign = np.sign(alternatives.gain)
-        # One cell against the rest has but two scores: most directions are of that kind, and soon done.
-        self._many, self._one = np.flatnonzero(alternatives.single < 0), np.flatnonzero(alternatives.single >= 0)
-        self._scores = alternatives.scores[self._many]
-        of_one, at = alternatives.scores[self._one], alternatives.single[self._one] - alternatives.start[self._one]
-        self._low = of_one[np.arange(len(at)), 1 - np.minimum(at, 1)]
-        self._step = of_one[np.arange(len(at)), at] - self._low
 
     def step(self, counts: NDArray[np.int64], hours: Sequence[int] = (0,)) -> None:
         """Take in a pane.
@@ -126,9 +120,9 @@ class Bank:
         a = self.alternatives
         own, rows = counts[a.cells].astype(np.float64), self._rows(counts)
         score = np.empty(len(rows))
-        score[self._many] = np.einsum("dk,dk->d", own[a.group[self._many]], self._scores)
-        score[self._one] = self._low * rows[self._one] + self._step * counts[a.single[self._one]]
-        score -= rows * (a.along[:, hours[0]] if len(hours) == 1 else a.along[:, list(hours)].mean(axis=1))
+        score[a.many] = np.einsum("dk,dk->d", own[a.group], a.scores)
+        score[a.one] = a.low[a.one] * rows[a.one] + a.step[a.one] * counts[a.place]
+        score[a.timed] -= rows[a.timed] * a.along[:, list(hours)].mean(axis=1)
         rows_of, score_of = rows[a.direction], score[a.direction]
         part = self.values[0]
         young = self._begin / (part + self._begin)
@@ -199,8 +193,7 @@ class Bank:
         direction = a.names[a.direction[lead]]
         if direction == "spread":
             size = math.sqrt(max(1 + size * a.scales[a.direction[lead]], 0.0))
-        scores = a.scores[a.direction[lead]]
-        low, step = float(scores.min()), float(scores.max() - scores.min())
+        low, step = float(a.low[a.direction[lead]]), float(a.step[a.direction[lead]])
         apart = _INTERVAL * math.sqrt(max(square - mean * mean, 0.0))
         return Guilty(
             feature=feature,

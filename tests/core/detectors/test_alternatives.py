@@ -69,7 +69,8 @@ def test_no_alternative_grows_under_the_baseline_itself(f: FeatureBaseline) -> N
     shares = shares_of(found, found.features[0])
     if not len(several.gain):
         return
-    worth = several.gain[:, None] * several.scores[several.direction] - several.loss[:, None]
+    scores = np.array([several.scores_of(d) for d in several.direction.tolist()])
+    worth = several.gain[:, None] * scores - several.loss[:, None]
     own = np.array([several.names[d] not in ("new", "gone") for d in several.direction], np.bool_)
     assert np.all(np.exp(worth[own]) @ shares <= 1 + 1e-9)
 

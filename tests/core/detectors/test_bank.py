@@ -32,7 +32,7 @@ def tilted(of: list[NDArray[np.float64]], feature: int, theta: float) -> list[ND
     """One feature's mean moved by about theta deviations."""
     first = LAYOUT.features[feature].start
     at = next(d for d, name in enumerate(ALTERNATIVES.names) if name == "value" and ALTERNATIVES.start[d] == first)
-    weighed = of[feature] * np.exp(theta * ALTERNATIVES.scores[at][: len(of[feature])])
+    weighed = of[feature] * np.exp(theta * ALTERNATIVES.scores_of(at))
     return [weighed / weighed.sum() if i == feature else p for i, p in enumerate(of)]
 
 

@@ -77,7 +77,7 @@ def test_its_worth_is_that_of_any_tilt_of_the_same_score() -> None:
     error = 2.5 / np.sqrt(10_000)
     thetas = a.size[mine]
     several = tilts_of(
-        a.scores[direction, : cells.stop - cells.start],
+        a.scores_of(direction),
         shares_of(layout, cells),
         thetas,
         error,
