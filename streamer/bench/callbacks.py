@@ -8,9 +8,11 @@ from typing import Final
 import msgspec
 
 from streamer.adapters.clock import SystemClock
+from streamer.app.index import install, with_server
 from streamer.bench.meter import Held
 from streamer.bench.running import VARIANT, Running, aws, configure, emulator, put
 from streamer.bench.traffic import Traffic
+from streamer.config.load import load
 from streamer.core.eventtime import as_text
 
 FEATURES: Final = 40
@@ -49,7 +51,9 @@ class Callbacks(msgspec.Struct, frozen=True, kw_only=True):
     held: Held
 
 
-def measure(endpoints: int = 1_000, seconds: float = SECONDS, per_second: int = _PER_SECOND) -> Callbacks:
+def measure(
+    endpoints: int = 1_000, seconds: float = SECONDS, per_second: int = _PER_SECOND, opensearch_url: str | None = None
+) -> Callbacks:
     """Run the service twice: once to have a state, and once from it, metered.
 
     Parameters
@@ -60,23 +64,32 @@ def measure(endpoints: int = 1_000, seconds: float = SECONDS, per_second: int = 
         How long traffic goes on.
     per_second : int
         Records of all endpoints together.
+    opensearch_url : str, optional
+        Address of a server that gets the documents, too; it is set up first.
     """
     with TemporaryDirectory() as folder, emulator(_SHARDS) as url:
-        return asyncio.run(_measure(Path(folder), url, endpoints, seconds, per_second))
+        names = [f"endpoint-{i:04d}" for i in range(endpoints)]
+        configuration = _configuration(Path(folder), url, names, opensearch_url)
+        if opensearch_url is not None:
+            with_server(load(configuration, {}), install)
+        return asyncio.run(_measure(configuration, url, names, seconds, per_second))
 
 
-async def _measure(folder: Path, url: str, endpoints: int, seconds: float, per_second: int) -> Callbacks:
-    clock = SystemClock()
-    names = [f"endpoint-{i:04d}" for i in range(endpoints)]
-    configuration = configure(
+def _configuration(folder: Path, url: str, names: list[str], opensearch_url: str | None) -> Path:
+    return configure(
         folder,
         url,
         [{"name": name} for name in names],
         features=FEATURES - 1,
-        start=as_text(clock.now() - 60_000),
-        source={"max_endpoints": endpoints},
+        start=as_text(SystemClock().now() - 60_000),
+        source={"max_endpoints": len(names)},
         defaults=_DEFAULTS,
+        opensearch_url=opensearch_url,
     )
+
+
+async def _measure(configuration: Path, url: str, names: list[str], seconds: float, per_second: int) -> Callbacks:
+    clock, endpoints = SystemClock(), len(names)
     traffic = Traffic(FEATURES - 1, seed=4)
     async with aws(url) as clients:
         client = await clients.client("kinesis")

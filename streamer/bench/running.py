@@ -36,6 +36,8 @@ from streamer.log import set_up
 STREAM: Final = "captures"
 VARIANT: Final = "AllTraffic"
 CONFIGURATION: Final = "streamer.toml"
+# Before the indices of the bench on a server that may have others.
+PREFIX: Final = "streamer-bench"
 REGION: Final = "us-east-1"
 _KEYS: Final = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_EC2_METADATA_DISABLED": "true"}
 _START_SECONDS: Final = 120.0
@@ -94,6 +96,7 @@ def configure(
     source: Mapping[str, object] | None = None,
     defaults: str = "",
     sns_url: str | None = None,
+    opensearch_url: str | None = None,
 ) -> Path:
     """Write a configuration and the baseline of its endpoints.
 
@@ -113,12 +116,16 @@ def configure(
         Keys of ``[source]``.
     defaults : str
         The text of ``[defaults]`` and what is under it.
+    opensearch_url : str, optional
+        Address of a server that gets the documents, too.
     """
     (folder / BASELINE_FILE).write_bytes(encode(baseline(features, seed=2)))
     lines = ["[source]", *_keys(source or {})]
     lines += ["[source.kinesis]", *_keys({"stream": STREAM, "start": start, "endpoint_url": kinesis_url})]
     lines += ["[aws]", *_keys({"region": REGION}), "[state]", *_keys({"directory": "state"})]
     lines += ["[index]", *_keys({"sqlite": "index.sqlite"}), "[http]", *_keys({"port": 0})]
+    if opensearch_url is not None:
+        lines += ["[index.opensearch]", *_keys({"url": opensearch_url, "prefix": PREFIX})]
     lines += ["[service]", *_keys({"drain": "60 s"})]
     if sns_url is not None:
         topic_arn = f"arn:aws:sns:{REGION}:123456789012:alerts"

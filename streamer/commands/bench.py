@@ -13,6 +13,9 @@ def bench(
     service: Annotated[
         bool, typer.Option("--service", help="Measure the running service, too: about five minutes more.")
     ] = False,
+    opensearch: Annotated[
+        str | None, typer.Option(metavar="URL", help="Let the service write to this OpenSearch server, too.")
+    ] = None,
     seconds: Annotated[float, typer.Option(min=1.0, help="Real time of each of the service's measurements.")] = 60.0,
     steady: Annotated[
         int, typer.Option(min=10_000, help="Records over which the service's memory must not grow.")
@@ -44,7 +47,7 @@ def bench(
     if service:
         # Those start processes of their own.
         results["latency"] = latency.measure(seconds)
-        results["callbacks"] = callbacks.measure(endpoints or 1, seconds)
+        results["callbacks"] = callbacks.measure(endpoints or 1, seconds, opensearch_url=opensearch)
         results["service"] = service_bench.measure()
         results["steady"] = alone.run(steady_bench.measure, steady)
     if as_json:
