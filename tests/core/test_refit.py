@@ -97,6 +97,21 @@ def test_weather_restored_anywhere_is_weather_never_stopped(cut: int, spoilt: bo
     assert whole.to_state()[0] == second.to_state()[0]
 
 
+def test_days_that_a_long_silence_made_old_do_not_make_a_refit_due() -> None:
+    weather = Weather(baseline(number("x")), 2)
+    ones = np.ones((24, 2), np.int64)
+    fed(weather, ones, 0)
+    fed(weather, ones, 24)
+    fed(weather, ones, 24 * 100)
+    fed(weather, ones[:1], 24 * 101)
+    assert list(weather.days) == [START // DAY + 100]
+    assert not weather.is_due
+    # Nor does an incident right after it, which leaves no day at all.
+    weather.spoil(START + 100 * DAY)
+    assert not weather.days
+    assert not weather.is_due
+
+
 def of(sums: NDArray[np.float64], rows: NDArray[np.float64]) -> Dispersion:
     found = dispersion_of(sums, rows)
     assert found is not None

@@ -112,7 +112,8 @@ class Weather:
             self.days[self._day] = _packed(self._counts)
             for day in [d for d in self.days if d <= self._day - _OLDEST_DAYS]:
                 del self.days[day]
-                self.used -= 1
+                # Those of before a long silence may never have been used.
+                self.used = max(self.used - 1, 0)
         self._day, self._spoilt = following, False
         self._counts[:] = 0
 
