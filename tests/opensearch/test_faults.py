@@ -193,3 +193,20 @@ async def test_serverless_is_told_the_index_in_the_path(stub: StubOpenSearch, on
         f"/{prefix}-notifications-2026/_bulk",
         f"/{prefix}-deadletters-undated/_bulk",
     }
+
+
+async def test_refused_documents_that_are_all_that_is_left_of_a_delivery_do_not_speak_against_their_index(
+    stub: StubOpenSearch, on_stub: Place
+) -> None:
+    lot: list[Action] = [feature(f"f{i}") for i in range(20)]
+    stub.poison |= {f"f{i}" for i in range(10, 20)}
+    # A request for each: the first ten are written, and then the connection is cut.
+    stub.faults.extend([*(None for _ in range(10)), Reset()])
+    sink = on_stub.sink(most_bytes=1)
+    with pytest.raises(Unavailable):
+        await sink.deliver(lot)
+    with pytest.raises(Refused) as caught:
+        await sink.deliver(lot)
+    await sink.close()
+    assert sorted(caught.value.ids) == sorted(stub.poison)
+    assert set(on_stub.of(Family.FEATURES)) == {f"f{i}" for i in range(10)}

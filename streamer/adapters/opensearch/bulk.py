@@ -7,7 +7,7 @@ until who is to blame stands alone, so that it costs the others nothing.
 import asyncio
 import re
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Final, NamedTuple
 
 import msgspec
@@ -117,8 +117,15 @@ class Bulk:
         # Serverless takes the index in the path only.
         self._by_index = server.config.serverless
 
-    async def write(self, entries: Sequence[Entry]) -> Result:
+    async def write(self, entries: Sequence[Entry], *, taken: Set[str] = frozenset()) -> Result:
         """Send these and judge each; the rest is left when the server asks for less or does not answer.
+
+        Parameters
+        ----------
+        entries : sequence of Entry
+            Those to write.
+        taken : set of str
+            Indices that have taken others of the same delivery before.
 
         Returns
         -------
@@ -150,7 +157,7 @@ class Bulk:
             else:
                 broken += answer.status != 413
                 result.refused.append(Refusal(chunk.entries[0], "too large" if answer.status == 413 else "bad request"))
-        return _judged(entries, result, all_broken=broken == len(entries) > 1)
+        return _judged(entries, result, taken, all_broken=broken == len(entries) > 1 and not taken)
 
     async def _chunks(self, entries: Sequence[Entry]) -> deque[_Chunk]:
         if self._by_index:
@@ -224,12 +231,12 @@ def _word(error_type: str) -> str:
     return error_type if _TYPE.fullmatch(error_type) else "" if not error_type else "an error of no known form"
 
 
-def _judged(entries: Sequence[Entry], result: Result, *, all_broken: bool) -> Result:
+def _judged(entries: Sequence[Entry], result: Result, taken: Set[str], *, all_broken: bool) -> Result:
     """Nothing is refused where not one was taken: then it is the server or us, and not the documents."""
     if not result.refused:
         return result
     sent, refused = Counter(e.place for e in entries), Counter(r.entry.place for r in result.refused)
-    whole = {place for place, count in refused.items() if all_broken or count == sent[place] >= _ALL}
+    whole = {place for place, count in refused.items() if all_broken or count == sent[place] >= _ALL} - taken
     if not whole:
         return result
     first = next(r for r in result.refused if r.entry.place in whole)

@@ -104,7 +104,7 @@ class OpenSearchSink:
         left = list(entries.values())
         if old or self._settled or self._refused:
             left = [e for key, e in entries.items() if e.place not in old and not self._is_known(key)]
-        result = await self._bulk.write(left)
+        result = await self._bulk.write(left, taken={place for place, _ in self._settled})
         if result.trouble is not None or result.refused or self._refused:
             self._remember(result)
             await self._tell_of(entries, result.trouble)
