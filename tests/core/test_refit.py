@@ -206,6 +206,17 @@ def test_a_baseline_of_two_weeks_is_refitted_weekly_until_four_are_in() -> None:
     assert track.weather_days == 28
 
 
+def test_a_silence_between_the_days_is_no_traffic_to_know_by() -> None:
+    layout = Layout(timed(14))
+    counts = panes(layout, 7 * 24 + 1)
+    weather = fed(fed(Weather(layout.baseline, layout.size), counts[: 4 * 24]), counts[4 * 24 :], 40 * 24)
+    table = weather.table()
+    found = refitted(layout, table, "UTC")
+    assert len(table.by_step) == 43 * 24
+    assert found.timeline is not None
+    assert found.timeline.steps == (14 + 7) * 24
+
+
 def test_a_baseline_of_four_weeks_is_left_alone() -> None:
     track, _ = watched(timed(ENOUGH_DAYS))
     assert track.weather is None

@@ -58,7 +58,7 @@ def refitted(layout: Layout, table: Table, time_zone: str) -> Baseline:
         start_at=table.steps.start_at,
         end_at=table.steps.end_at,
         step_seconds=HOUR,
-        steps=table.steps.length + pool.own_steps,
+        steps=table.known_steps + pool.own_steps,
         time_zone=zone,
         volume_start_at=table.steps.start_at,
         volume=(),
@@ -75,9 +75,8 @@ class _Pool:
         # Blocks of other lengths can't be pooled; and then the baseline spans less than two days.
         same = timeline is not None and timeline.step_seconds == HOUR
         self.own_steps = timeline.steps if same and timeline is not None else 0
-        live = len(table.by_step) / 24
         own = days_of(baseline) if same and days_of(baseline) >= LEAST_DAYS else 0.0
-        self._part = own / (own + live)
+        self._part = own / (own + table.days)
 
     def feature(self, layout: Layout, cells: FeatureCells) -> FeatureBaseline:
         """One feature."""
@@ -143,7 +142,7 @@ class _Pool:
     def _dispersion(self, own: Dispersion | None, live: Dispersion | None) -> Dispersion | None:
         if own is None or not own.rows or not self.own_steps:
             return live
-        return own if live is None else pooled(own, self.own_steps, live, len(self._table.by_step))
+        return own if live is None else pooled(own, self.own_steps, live, self._table.known_steps)
 
 
 def pooled(own: Dispersion, own_steps: int, live: Dispersion, live_steps: int) -> Dispersion:

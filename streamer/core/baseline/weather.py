@@ -53,10 +53,18 @@ class Table(NamedTuple):
         Hours, from the first day to the last.
     by_step : ndarray, shape (steps, cells), int32
         Days left out have no rows.
+    days : int
+        Days kept: those left out, and those of a silence, are known nothing of.
     """
 
     steps: Steps
     by_step: NDArray[np.int32]
+    days: int
+
+    @property
+    def known_steps(self) -> int:
+        """Hours of the days kept."""
+        return self.days * _HOURS
 
 
 def days_of(baseline: Baseline) -> float:
@@ -143,7 +151,7 @@ class Weather:
         for day, packed in self.days.items():
             at = (day - first) * _HOURS
             by_step[at : at + _HOURS] = _unpacked(packed, self._size)
-        return Table(steps, by_step)
+        return Table(steps, by_step, len(self.days))
 
     def to_state(self) -> tuple[WeatherState, NDArray[np.int64], list[NDArray[np.uint8]]]:
         """Everything needed to go on as if never stopped: state, open day and days."""
