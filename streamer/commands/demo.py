@@ -44,6 +44,9 @@ def demo(
     from streamer.demo import require_extra
 
     require_extra()
+    if opensearch is not None and "@" in opensearch:
+        text = "it is written to a file: user and password go into STREAMER_INDEX__OPENSEARCH__USERNAME and …PASSWORD"
+        raise typer.BadParameter(text, param_hint="--opensearch")
     from streamer.adapters.clock import SystemClock
     from streamer.adapters.terminal import TerminalSink
     from streamer.app.incidents import Incidents

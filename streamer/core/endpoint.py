@@ -181,11 +181,12 @@ class Endpoint:
         wrong_since_at = self.book.wrong_since(_UNUSUAL)
         for d in due:
             self._learn(d.track, end_at)
-            if wrong_since_at is None:
-                d.track.relearn()
-            elif d.track.weather is not None:
+            if wrong_since_at is not None and d.track.weather is not None:
                 d.track.weather.spoil(wrong_since_at)
             self._rest(d.track)
+        if wrong_since_at is None:
+            # One of them: it takes a few milliseconds a feature, and the others have their turn with the next window.
+            any(d.track.relearn() for d in due)
         return actions
 
     def _serving(self, due: list[Due]) -> Serving:

@@ -228,6 +228,7 @@ def thaw_endpoint(
     endpoint.since_at = body.since_at
     endpoint.book = AlertBook.from_state(body.book, settings.lasting)
     endpoint.retraining.state = body.retraining
+    let_go = False
     same_spans = replace(body.spans, lateness=settings.spans.lateness) == settings.spans
     for i, state in enumerate(body.tracks):
         key = Key(body.name, state.variant, state.version)
@@ -238,6 +239,7 @@ def thaw_endpoint(
             continue
         track = _thaw_track(i, key, state, arrays, settings, limits, baseline)
         endpoint.tracks.put(track)
+        let_go = let_go or (track.watch is None and state.watch is not None)
         if track.since_at != state.since_at:
             who = f"variant {key.variant}" + (f", version {key.version}" if key.version else "")
             endpoint.restarted += (f"{who} has another baseline: it is judged from {as_text(track.since_at)} on",)
@@ -247,6 +249,8 @@ def thaw_endpoint(
     endpoint.runs = {} if endpoint.restarted else dict(body.runs)
     for track in endpoint.tracks.values():
         endpoint.restarted += track.roster.restarted if track.roster is not None else ()
+    if let_go:
+        endpoint.restarted += ("its evidence of drift is let go of: it is not asked for, or waits for days of weather",)
     if any(track.watch is not None and track.watch.restarted for track in endpoint.tracks.values()):
         endpoint.restarted += ("its evidence of drift begins anew: it is asked for another budget or by other panes",)
     endpoint.traffic.invalid = dict(body.invalid)

@@ -113,13 +113,13 @@ class Track:
         assert apart is not None
         return Watch(layout, apart[0], spans.pane, self.settings.tolerance)
 
-    def relearn(self) -> None:
-        """Hold evidence against the baseline and the traffic since, if a week more of it is in."""
+    def relearn(self) -> bool:
+        """Hold evidence against the baseline and the traffic since, if a week more of it is in; whether it was."""
         if self.weather is None or self.layout is None or not self.weather.is_due:
-            return
+            return False
         # What is nearly proven is neither learned nor forgotten.
         if self.watch is not None and self.watch.bank.level >= DOUBTED:
-            return
+            return False
         until_at = None if self.watch is None else self.watch.until_at
         self.weather.used = len(self.weather.days)
         self.hold_against(refitted(self.layout, self.weather.table(), self.settings.time_zone))
@@ -127,6 +127,7 @@ class Track:
             self.watch.until_at = until_at
         if self.weather.is_enough:
             self.weather = None
+        return True
 
     @property
     def weather_days(self) -> int | None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.core.documents import Notification, encode_notification
+from streamer.core.index.entry import Shelf
 from streamer.core.index.families import (
     LEAST_DAYS,
     Family,
@@ -15,15 +16,21 @@ from streamer.core.index.families import (
     Stretch,
     date_of,
     family_of,
-    index_of,
     oldest_kept,
     stretch_of,
 )
 from streamer.core.index.mappings import BESIDE, DOCUMENTS, properties_of
 from streamer.core.index.template import mappings_of
+from streamer.core.types import Action, Index
 from tests.contract.documents import feature, incident, notify, operations, reject, window
 
 moments = st.datetimes(datetime(1970, 1, 1), datetime(9998, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+def place_of(action: Action, prefix: str = "s", partition: Partition = Partition.DAY) -> str:
+    entry = Shelf(prefix, partition).entry_of(action)
+    assert entry is not None
+    return entry.place
 
 
 def stretch(since: str, until: str) -> Stretch:
@@ -33,7 +40,7 @@ def stretch(since: str, until: str) -> Stretch:
 @given(at=moments, partition=st.sampled_from(Partition))
 def test_a_window_is_in_the_stretch_its_index_is_named_after(at: datetime, partition: Partition) -> None:
     document = feature(at=int(at.timestamp() * 1000)).document
-    found = stretch_of(index_of(document, "streamer", partition), "streamer", Family.FEATURES)
+    found = stretch_of(place_of(Index(document), "streamer", partition), "streamer", Family.FEATURES)
     assert found is not None
     assert found.since <= (date_of(document) or found.until) < found.until
 
@@ -61,11 +68,11 @@ def test_only_names_of_ours_are_a_stretch_of_time(name: str, expected: Stretch |
 def test_an_incident_keeps_its_place_however_often_it_changes() -> None:
     first = incident(revision=1)
     later = msgspec.structs.replace(first, revision=9, changed=first.changed + timedelta(days=500))
-    assert index_of(first, "s", Partition.DAY) == index_of(later, "s", Partition.DAY) == "s-incidents-2026"
+    assert place_of(Index(first)) == place_of(Index(later)) == "s-incidents-2026"
 
 
 def test_a_dead_letter_without_a_time_has_a_place_of_its_own() -> None:
-    assert index_of(reject().letter, "s", Partition.DAY) == "s-deadletters-undated"
+    assert place_of(reject()) == "s-deadletters-undated"
 
 
 def test_incidents_are_kept_longer_than_windows() -> None:
@@ -76,7 +83,7 @@ def test_incidents_are_kept_longer_than_windows() -> None:
 
 
 def test_the_service_is_filed_under_the_day_it_was_looked_at() -> None:
-    assert index_of(operations(), "s", Partition.DAY) == f"s-operations-{operations().noted:%Y.%m.%d}"
+    assert place_of(Index(operations())) == f"s-operations-{operations().noted:%Y.%m.%d}"
 
 
 @pytest.mark.parametrize("family", Family)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.core.index.entry import Shelf
-from streamer.core.index.families import Family, Partition, family_of, index_of
+from streamer.core.index.families import Family, Partition, date_of, family_of, stretch_of
 from streamer.core.index.refused import RefusedDocument
 from streamer.core.index.template import mappings_of
 from streamer.core.types import Index, Notify, Reject, Retrain
@@ -44,7 +44,10 @@ def test_a_document_fits_the_mapping_of_its_family_and_stands_in_its_index(
     if isinstance(action, Index):
         assert entry is not None
         assert entry.family is family_of(action.document)
-        assert entry.place == index_of(action.document, "streamer", Partition.DAY)
+        stretch, at = stretch_of(entry.place, "streamer", entry.family), date_of(action.document)
+        assert stretch is not None
+        assert at is not None
+        assert stretch.since <= at < stretch.until
 
 
 @given(names=st.text().filter(lambda text: text.isprintable() or text.isspace()))

@@ -1,5 +1,6 @@
 """What a young baseline learns from the weeks after it, and what it leaves out."""
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -304,3 +305,26 @@ def test_the_days_of_an_incident_are_not_learned() -> None:
     assert weather is not None
     assert START // DAY in weather.days
     assert not {START // DAY + 3, START // DAY + 4} & set(weather.days)
+
+
+def test_a_restart_without_an_alarm_budget_says_that_evidence_is_let_go_of() -> None:
+    given = timed(14)
+    whole, asked = engine(given)
+    read(whole, hourly(2))
+    (one,) = asked.endpoints
+    without = msgspec.structs.replace(asked, endpoints=(msgspec.structs.replace(one, false_alarm_seconds=None),))
+    (said,) = Engine.restore(without, {("e", ""): given}, whole.snapshot()).endpoints["e"].restarted
+    assert "let go of" in said
+
+
+def test_one_key_of_an_endpoint_is_refitted_at_a_time() -> None:
+    one, _ = engine(timed(14))
+    for variant in ("A", "B"):
+        records = [record.replace(b"AllTraffic", variant.encode()) for record in hourly(8)]
+        for i, record in enumerate(records):
+            one.fold(batch(record, first=i, keys=[f"e/{variant}"], shard=variant), START + 1_000 * DAY)
+    while one.undecided:
+        before = sum(t.refit is not None for t in one.endpoints["e"].tracks.values())
+        one.decide(1)
+        assert sum(t.refit is not None for t in one.endpoints["e"].tracks.values()) <= before + 1
+    assert sum(t.refit is not None for t in one.endpoints["e"].tracks.values()) == 2

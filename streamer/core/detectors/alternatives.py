@@ -202,8 +202,8 @@ def _laid_out(layout: Layout, found: list[tuple[int, Found]], resolution: NDArra
     low = np.array([own.scores.min() for _, own in found])
     step = np.array([own.scores.max() for _, own in found]) - low
     gain, loss = np.array([a.gain for a in several]), np.array([a.loss for a in several])
-    log_weight = np.log(np.array([a.weight for a in several]))
-    worth = b"".join(array.tobytes() for array in (gain, loss, log_weight, scores, low, step, single))
+    least, log_weight = np.array([a.least for a in several]), np.log(np.array([a.weight for a in several]))
+    worth = b"".join(array.tobytes() for array in (gain, loss, least, log_weight, scores, low, step, single, along))
     return Alternatives(
         start=np.array([own.cells[0] for _, own in found], np.int64),
         stop=np.array([own.cells[-1] + 1 for _, own in found], np.int64),
@@ -221,7 +221,7 @@ def _laid_out(layout: Layout, found: list[tuple[int, Found]], resolution: NDArra
         feature=np.repeat(np.array([i for i, _ in found], np.int64), count),
         gain=gain,
         loss=loss,
-        least=np.array([a.least for a in several]),
+        least=least,
         log_weight=log_weight,
         size=np.array([a.size for a in several]),
         scales=tuple(own.scale for _, own in found),

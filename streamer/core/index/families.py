@@ -104,12 +104,6 @@ def date_of(document: Indexed) -> datetime | None:
             assert_never(document)
 
 
-def index_of(document: Indexed, prefix: str, partition: Partition) -> str:
-    """Name of the index a document has its place in."""
-    at = date_of(document)
-    return index_name(prefix, family_of(document), None if at is None else at.astimezone(UTC).toordinal(), partition)
-
-
 @lru_cache(maxsize=1_000)
 def index_name(prefix: str, family: Family, day: int | None, partition: Partition) -> str:
     """Name of the index for one day.
