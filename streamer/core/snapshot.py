@@ -239,8 +239,9 @@ def thaw_endpoint(
             continue
         track = _thaw_track(i, key, state, arrays, settings, limits, baseline)
         endpoint.tracks.put(track)
-        let_go = let_go or (track.watch is None and state.watch is not None)
-        if track.since_at != state.since_at:
+        is_same = track.since_at == state.since_at
+        let_go = let_go or (is_same and track.watch is None and state.watch is not None)
+        if not is_same:
             who = f"variant {key.variant}" + (f", version {key.version}" if key.version else "")
             endpoint.restarted += (f"{who} has another baseline: it is judged from {as_text(track.since_at)} on",)
     if not same_spans:
