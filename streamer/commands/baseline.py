@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Build a baseline from training data, or show one.", no_args_is_help=True)
 
 _DAY_SECONDS = 86_400
-# Fewer days don't show how weekdays and weeks differ: four of each weekday do.
-_ENOUGH_DAYS = 28
-# A month of the default panes, for what detection can tell.
 _TOP_LABELS = 3
 _LABEL_CHARACTERS = 24
 _PIPE_COLUMNS = 160
@@ -279,13 +276,15 @@ def _days(baseline: "Baseline") -> float:
 
 
 def _warnings(baseline: "Baseline") -> list[str]:
+    from streamer.core.baseline.weather import ENOUGH_DAYS
+
     timeline, days = baseline.timeline, _days(baseline)
     if timeline is None:
         return ["no time column: records are taken as independent, which makes alarms likelier"]
     if not any(f.dispersion for f in baseline.features):
         return [f"{_few(timeline)}: records are taken as independent, which makes alarms likelier"]
-    if days < _ENOUGH_DAYS:
-        return [f"{days:.1f} days of time, fewer than {_ENOUGH_DAYS}: how weekdays and weeks differ is hardly known"]
+    if days < ENOUGH_DAYS:
+        return [f"{days:.1f} days of time, fewer than {ENOUGH_DAYS}: how weekdays and weeks differ is hardly known"]
     return []
 
 

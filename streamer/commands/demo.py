@@ -37,6 +37,7 @@ def demo(
     lateness each version foresaw.
     """
     import asyncio
+    import json
     import os
 
     from rich.console import Console
@@ -44,12 +45,10 @@ def demo(
     from streamer.demo import require_extra
 
     require_extra()
-    if opensearch is not None and "@" in opensearch:
-        text = "it is written to a file: user and password go into STREAMER_INDEX__OPENSEARCH__USERNAME and …PASSWORD"
-        raise typer.BadParameter(text, param_hint="--opensearch")
     from streamer.adapters.clock import SystemClock
     from streamer.adapters.terminal import TerminalSink
     from streamer.app.incidents import Incidents
+    from streamer.config.load import parse
     from streamer.demo.labels import foreseen, tell
     from streamer.demo.live import Live, write_received
     from streamer.demo.pace import Pace
@@ -63,6 +62,9 @@ def demo(
     def say(text: str) -> None:
         screen.print(f"· {text}", highlight=False)
 
+    if opensearch is not None:
+        # Before it is written anywhere.
+        parse(f"[index.opensearch]\nurl = {json.dumps(opensearch)}\n", {}, "--opensearch")
     incidents, clock = Incidents(), SystemClock()
     try:
         make_anew(out)

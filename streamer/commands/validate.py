@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from streamer.core.baseline.model import Baseline
     from streamer.core.detectors.rehearsal import Rehearsal
 
-# Fewer days don't show how weekdays and weeks differ: four of each weekday do.
-_ENOUGH_DAYS = 28
 # Fewer steps of time can't show how blocks of them vary.
 _ENOUGH_STEPS = 8
 
@@ -164,6 +162,7 @@ def _word(endpoint: "EndpointConfig", baseline: "Baseline | None") -> Word:
         if endpoint.baseline_is_traffic:
             warnings.append("baseline_is_traffic is set, but without a time column the traffic is unknown")
         return Word(f"{text}, records are taken as independent", warnings, {})
+    from streamer.core.baseline.weather import ENOUGH_DAYS
     from streamer.core.eventtime import as_text
 
     days = (timeline.end_at - timeline.start_at) / 86_400_000
@@ -171,7 +170,7 @@ def _word(endpoint: "EndpointConfig", baseline: "Baseline | None") -> Word:
     warnings = []
     if timeline.steps < _ENOUGH_STEPS:
         warnings.append(f"its time column spans too little, so records are taken as independent: {likelier}")
-    elif days < _ENOUGH_DAYS:
+    elif days < ENOUGH_DAYS:
         refitted = "; evidence is refitted weekly, while it is silent, until 28 are in" if is_refitted else ""
         warnings.append(f"fewer than 28 days: how weekdays and weeks differ is hardly known{refitted}")
     if endpoint.false_alarms is not None:

@@ -184,9 +184,10 @@ class Endpoint:
             if wrong_since_at is not None and d.track.weather is not None:
                 d.track.weather.spoil(wrong_since_at)
             self._rest(d.track)
-        if wrong_since_at is None:
-            # One of them: it takes a few milliseconds a feature, and the others have their turn with the next window.
-            any(d.track.relearn() for d in due)
+        for d in due if wrong_since_at is None else ():
+            # It takes a few milliseconds a feature: the others have their turn with the next window.
+            if d.track.relearn():
+                break
         return actions
 
     def _serving(self, due: list[Due]) -> Serving:

@@ -283,9 +283,10 @@ def _thaw_track(
     limits: Limits,
     baseline: Baseline | None,
 ) -> Generation:
-    track = Generation(key, settings, limits, baseline, state.begins_at, state.ends_at)
     # Profiles fit the cells of the baseline they were made with, and no other.
     fits = state.baseline == (baseline.id if baseline is not None else "")
+    refit = state.refit if fits else None
+    track = Generation(key, settings, limits, baseline, state.begins_at, state.ends_at, refit)
     track.window_at, track.active_at, track.since_at = state.window_at, state.active_at, state.since_at
     track.asleep = state.asleep
     track.learned = list(state.learned) if baseline is None else []
@@ -308,9 +309,9 @@ def _thaw_track(
         latest = max([*track.panes, *track.windows, state.window_at or 0])
         spans = settings.spans
         track.since_at = start_of(latest, spans.window, spans.offset) + spans.window * 1000
-    if fits and state.refit is not None and settings.false_alarms_apart is not None:
-        track.hold_against(state.refit)
-        track.weather = track.weather if state.weather is not None else None
+    if track.refit is not None and state.weather is None:
+        # Four weeks are in.
+        track.weather = None
     if fits and state.weather is not None and track.weather is not None:
         days = [_array(arrays, f"{i}/weather/{day}").astype(np.uint8) for day in state.weather.days]
         track.weather.restore(state.weather, _array(arrays, f"{i}/weather").astype(np.int64), days)

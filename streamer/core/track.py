@@ -40,6 +40,8 @@ class Track:
         For reading payloads.
     baseline : Baseline or None
         ``None``: learned from the first traffic.
+    refit : Baseline, optional
+        That baseline with its traffic since, where it was refitted before.
 
     Attributes
     ----------
@@ -68,7 +70,14 @@ class Track:
         No window is closed before another record comes; the next document says how many were skipped.
     """
 
-    def __init__(self, key: Key, settings: EndpointSettings, limits: Limits, baseline: Baseline | None) -> None:
+    def __init__(
+        self,
+        key: Key,
+        settings: EndpointSettings,
+        limits: Limits,
+        baseline: Baseline | None,
+        refit: Baseline | None = None,
+    ) -> None:
         self.key = key
         self.settings = settings
         self.limits = limits
@@ -90,16 +99,18 @@ class Track:
         self._pane = settings.spans.pane * 1000
         self._window = settings.spans.window * 1000
         if baseline is not None:
-            self._settle(baseline)
+            self._settle(baseline, refit)
 
-    def _settle(self, baseline: Baseline) -> None:
+    def _settle(self, baseline: Baseline, refit: Baseline | None = None) -> None:
         self.baseline = baseline
         self.layout = Layout(baseline)
         self.refit = self.watch = self.weather = None
         asked, hourly = self.settings.false_alarms_apart is not None, self.settings.spans.pane <= HOUR
         if asked and hourly and days_of(baseline) < ENOUGH_DAYS:
             self.weather = Weather(baseline, self.layout.size)
-        if asked and not (baseline.learned and hourly):
+        if asked and refit is not None:
+            self.refit, self.watch = refit, self._watch(Layout(refit))
+        elif asked and not (baseline.learned and hourly):
             self.watch = self._watch(self.layout)
         self.roster = Roster(self.settings, self.layout) if self.settings.detectors else None
         self.readers = {
@@ -122,9 +133,9 @@ class Track:
             return False
         until_at = None if self.watch is None else self.watch.until_at
         self.weather.used = len(self.weather.days)
-        self.hold_against(refitted(self.layout, self.weather.table(), self.settings.time_zone))
-        if self.watch is not None:
-            self.watch.until_at = until_at
+        self.refit = refitted(self.layout, self.weather.table(), self.settings.time_zone)
+        self.watch = self._watch(Layout(self.refit))
+        self.watch.until_at = until_at
         if self.weather.is_enough:
             self.weather = None
         return True
@@ -134,11 +145,6 @@ class Track:
         """Days of traffic from which evidence knows what is usual; ``None`` where nobody looks for drift."""
         known = self.refit if self.refit is not None else self.baseline
         return None if self.watch is None or known is None else round(days_of(known))
-
-    def hold_against(self, refit: Baseline) -> None:
-        """Hold evidence against this, which has the baseline's cells, from now on."""
-        self.refit = refit
-        self.watch = self._watch(Layout(refit))
 
     @property
     def sampling(self) -> Sampling:

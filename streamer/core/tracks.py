@@ -44,7 +44,7 @@ class Generation(Track):
 
     Parameters
     ----------
-    key, settings, limits, baseline
+    key, settings, limits, baseline, refit
         As for ``Track``.
     begins_at, ends_at : int
         Starts of windows, milliseconds since the epoch; 0 and ``END`` where nothing was accepted.
@@ -58,8 +58,9 @@ class Generation(Track):
         baseline: Baseline | None,
         begins_at: int = 0,
         ends_at: int = END,
+        refit: Baseline | None = None,
     ) -> None:
-        super().__init__(key, settings, limits, baseline)
+        super().__init__(key, settings, limits, baseline, refit)
         self.begins_at = begins_at
         self.ends_at = ends_at
 

@@ -21,7 +21,7 @@ LEAST_STEPS: Final = 8
 # The longest blocks: the baseline holds so many of them.
 LONGEST: Final = 4
 # Overlapping blocks are worth so many times the separate ones.
-OVERLAP: Final = 1.3
+_OVERLAP: Final = 1.3
 # One-against-the-rest of a cell with fewer rows in or out of it is mostly chance.
 _CELL_ROWS: Final = 30
 # A category that varies by this factor more or less than all do in the mean, as sure as that, or whose
@@ -272,7 +272,7 @@ def dispersion_of(sums: NDArray[np.float64], rows: NDArray[np.float64]) -> Dispe
         used = in_block > 0
         in_block = in_block[used]
         squares = np.square((sum_before[length::hop] - sum_before[:-length:hop])[used]) / in_block
-        separate = (OVERLAP if length > 3 else 1.0) * steps / length * used.mean()
+        separate = separate_blocks(steps, length) * used.mean()
         mean = float(squares.mean())
         kurtosis = squares.var() / max(mean, 1e-30) ** 2 - 2
         # Beyond what so few blocks of normal sums would show by chance.
@@ -284,6 +284,11 @@ def dispersion_of(sums: NDArray[np.float64], rows: NDArray[np.float64]) -> Dispe
     return Dispersion(
         rows=short(np.maximum.accumulate(by_length[0])), ratio=short(by_length[1]), degrees=short(by_length[2])
     )
+
+
+def separate_blocks(steps: int, length: int) -> float:
+    """How many separate blocks of a length the overlapping ones in so many steps are worth."""
+    return (_OVERLAP if length > 3 else 1.0) * steps / length
 
 
 def hour_profile(sums: NDArray[np.float64], rows: NDArray[np.float64], calendar: Calendar) -> NDArray[np.float64]:

@@ -67,15 +67,17 @@ class Dispersion(msgspec.Struct, frozen=True, kw_only=True):
             share = rows / self.rows[0] if self.rows and self.rows[0] > 0 else 1.0
             return max(1.0, 1.0 + (first - 1.0) * share), self.degrees[0] if self.degrees else math.inf
         if rows >= self.rows[-1]:
-            growth = 1.0
-            if len(self.ratio) > 2:
-                growth = min(max(math.sqrt(self.ratio[-1] / self.ratio[-3]), 1.0), 2.0)
-            return max(1.0, self.ratio[-1] * growth ** math.log2(rows / self.rows[-1])), self.degrees[-1]
+            return max(1.0, self.ratio[-1] * growth_of(self.ratio) ** math.log2(rows / self.rows[-1])), self.degrees[-1]
         i = next(i for i in range(1, len(self.rows)) if rows <= self.rows[i])
         low, high = math.log(self.rows[i - 1]), math.log(self.rows[i])
         share = (math.log(rows) - low) / (high - low) if high > low else 1.0
         ratio = self.ratio[i - 1] ** (1 - share) * self.ratio[i] ** share
         return max(1.0, ratio), min(self.degrees[i - 1], self.degrees[i])
+
+
+def growth_of(ratio: Sequence[float]) -> float:
+    """By how much ratios go on growing with each doubling beyond the longest block: 1 to 2."""
+    return min(max(math.sqrt(ratio[-1] / ratio[-3]), 1.0), 2.0) if len(ratio) > 2 else 1.0
 
 
 INDEPENDENT: Final = Dispersion(rows=(), ratio=(), degrees=())

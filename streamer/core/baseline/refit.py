@@ -5,7 +5,6 @@ The cells stay where they are, so that what was counted in them stays true. A sl
 told of is learned with it; a week's worth is not.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Final, TypeVar
 
@@ -15,13 +14,13 @@ from numpy.typing import NDArray
 
 from streamer.core.baseline.dispersion import (
     LONGEST,
-    OVERLAP,
     cells_dispersion,
     missing_dispersion,
+    separate_blocks,
     shares_by_time,
     short,
 )
-from streamer.core.baseline.model import Baseline, Dispersion, FeatureBaseline, Share, Timeline
+from streamer.core.baseline.model import Baseline, Dispersion, FeatureBaseline, Share, Timeline, growth_of
 from streamer.core.baseline.patterns import BEYOND, middles_of, patterns_of
 from streamer.core.baseline.timeline import HOUR, LEAST_DAYS, Calendar, calendar_of, zone_of
 from streamer.core.baseline.weather import Table, days_of
@@ -166,26 +165,21 @@ def pooled(own: Dispersion, own_steps: int, live: Dispersion, live_steps: int) -
     rows, ratio, degrees = list(live.rows), list[float](), list[float]()
     while 2 ** len(ratio) <= (own_steps + live_steps) // LONGEST:
         at = len(ratio)
-        known = [(_blocks(steps, at), r[at], d[at]) for steps, r, d in several if at < len(r)]
+        known = [(separate_blocks(steps, 2**at), r[at], d[at]) for steps, r, d in several if at < len(r)]
         blocks = sum(count for count, _, _ in known)
         if known:
             ratio.append(sum(count * r for count, r, _ in known) / blocks)
             tail = sum(count * max(1 / d - 1 / count, 0.0) for count, _, d in known) / blocks
         else:
-            # Longer than either shows: as ``tempering.levels_of`` carries on.
-            blocks = _blocks(own_steps + live_steps, at)
-            ratio.append(ratio[-1] * min(max(math.sqrt(ratio[-1] / ratio[-3]), 1.0), 2.0))
+            # Longer than either shows.
+            blocks = separate_blocks(own_steps + live_steps, 2**at)
+            ratio.append(ratio[-1] * growth_of(ratio))
             tail = 0.0
         degrees.append(1 / (1 / blocks + tail))
         if at >= len(rows):
             rows.append(2 * rows[-1])
     kept = rows[: len(ratio)]
     return Dispersion(rows=short(np.array(kept)), ratio=short(np.array(ratio)), degrees=short(np.array(degrees)))
-
-
-def _blocks(steps: int, at: int) -> float:
-    """Separate blocks of ``2**at`` steps, as ``dispersion_of`` counts them."""
-    return (OVERLAP if at > 1 else 1.0) * steps / 2.0**at
 
 
 def _with_ends(by_step: NDArray[_Count]) -> NDArray[_Count]:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from streamer.core.baseline.model import Baseline
 from streamer.core.baseline.timeline import HOUR, LEAST_DAYS, Steps
 
-# A baseline that spans so many days knows its weather well enough (detection.md 8.4).
+# A baseline that spans so many days knows its weather well enough (detection.md 8.4): fewer don't show how
+# weekdays and weeks differ, four of each weekday do.
 ENOUGH_DAYS: Final = 28
 _HOURS: Final = 24
 _DAY: Final = _HOURS * HOUR * 1000

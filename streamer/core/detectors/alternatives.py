@@ -32,10 +32,8 @@ from streamer.core.types import Cause
 # Natural parameters of the tilts, in deviations of the score, and the weight of all of a kind.
 _MEANS: Final = tuple(sign * size for size in (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0) for sign in (1, -1))
 _SPREADS: Final = (0.07, 0.2, 0.5, -0.15, -0.4)
-_CATEGORY_ODDS: Final = (1.35, 2.5, 8.0, 1 / 1.35, 1 / 2.5)
-_MISSING_ODDS: Final = (2.0, 5.0, 20.0, 100.0)
 # Odds of what is one cell against the rest.
-_SHARES: Final = {"category": _CATEGORY_ODDS, "missing": _MISSING_ODDS}
+_ODDS: Final = {"category": (1.35, 2.5, 8.0, 1 / 1.35, 1 / 2.5), "missing": (2.0, 5.0, 20.0, 100.0)}
 _NEW_SHARES: Final = (0.003, 0.01, 0.05, 0.3)
 _WEIGHTS: Final = {
     "value": 0.25,
@@ -279,7 +277,7 @@ def _of_feature(
         weights = np.where(np.abs(thetas) > 1.0, HEAVY, 1.0)
         weights *= _WEIGHTS[direction.name] / weights.sum() / (categories if direction.name == "category" else 1)
         least = tolerance.deviations
-        if direction.name in _SHARES:
+        if direction.name in _ODDS:
             least = tolerance.points * float(direction.score.max() - direction.score.min())
         upward = downward = envelope_of(levels, nats_of(asked.of_step, levels))
         if direction.name == "spread" and mean is not None:
@@ -319,7 +317,7 @@ def _thetas(direction: Direction) -> NDArray[np.float64]:
         case "category" | "missing":
             # One cell against the rest: its score is two-valued, and odds tilt by their distance.
             step = float(direction.score.max() - direction.score.min())
-            thetas: NDArray[np.float64] = np.log(np.array(_SHARES[direction.name])) / step
+            thetas: NDArray[np.float64] = np.log(np.array(_ODDS[direction.name])) / step
             return thetas
         case _:
             return np.array(_MEANS)

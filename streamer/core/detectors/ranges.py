@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.baseline.model import FeatureBaseline
-from streamer.core.detectors.tempering import envelope_of, error_of, levels_of, nats_of, tempering
-from streamer.core.detectors.tilts import HEAVY, KEPT, LEAST_LOSS, Asked, Found, Tilt
+from streamer.core.detectors.tempering import envelope_of, error_of, levels_of, nats_of
+from streamer.core.detectors.tilts import HEAVY, KEPT, Asked, Found, Tilt, worth_of
 from streamer.core.layout import FeatureCells
 from streamer.core.types import Cause
 
@@ -64,12 +64,11 @@ def ranges_of(
     share = shares[at, None]
     step = 1 / np.sqrt(share * (1 - share))
     theta = np.log(_ODDS) / step
-    net = theta - error
-    (psi, _), (tolerated, slope) = _cumulant(share, step, theta), _cumulant(share, step, np.full_like(step, error))
-    loss = psi - tolerated
-    lost = np.maximum(loss - net * slope, LEAST_LOSS)
+    psi, tolerated = _cumulant(share, step, theta)[0], _cumulant(share, step, np.full_like(theta, error))
     envelope = envelope_of(levels, nats_of(asked.of_step, levels))
-    phi = tempering(net.ravel(), lost.ravel(), levels[0], envelope, asked.level).reshape(net.shape)
+    flat = (tolerated[0].ravel(), tolerated[1].ravel())
+    gain, loss = worth_of((theta - error).ravel(), psi.ravel(), flat, levels[0], envelope, asked.level)
+    gain, loss = gain.reshape(theta.shape), loss.reshape(theta.shape)
     weights = np.where(theta > 1.0, HEAVY, 1.0) * _WEIGHT / len(_ODDS) / max(len(at), 1)
     is_kept = error <= KEPT * theta
     place = np.arange(cells.start, cells.stop)
@@ -78,7 +77,7 @@ def ranges_of(
         kept = np.flatnonzero(is_kept[row])
         score = np.full(len(shares), -float(share[row, 0] * step[row, 0]))
         score[cell] += float(step[row, 0])
-        columns = (net / phi, loss / phi, np.broadcast_to(points * step, net.shape), weights, theta)
+        columns = (gain, loss, np.broadcast_to(points * step, theta.shape), weights, theta)
         own = [Tilt(*(float(column[row, i]) for column in columns)) for i in kept.tolist()]
         found.append(Found(NAME, Cause.DRIFT, place, score, none, own, single=cells.start + cell))
     return found

@@ -17,11 +17,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.baseline.model import Dispersion
+from streamer.core.baseline.model import Dispersion, growth_of
 
 # The envelope is carried on to blocks of so many days, at the growth measured.
 _REACH_SECONDS: Final = 7 * 86_400
-_MOST_GROWTH: Final = 2.0
 # Part of the logarithm of a block's length by which it may be the more probable: with all of it, alerts on the
 # recorded series were half as many again; with a tenth, a drift of .25 sd under hourly jitter took a fifth longer.
 _RARER: Final = 0.2
@@ -66,9 +65,7 @@ def levels_of(dispersion: Dispersion, step_seconds: int) -> NDArray[np.float64]:
     levels = [list(level) for level in zip(dispersion.rows, dispersion.ratio, dispersion.degrees, strict=True)]
     if not levels:
         return np.empty((3, 0))
-    growth = 1.0
-    if len(levels) > 2:
-        growth = min(max(math.sqrt(levels[-1][1] / levels[-3][1]), 1.0), _MOST_GROWTH)
+    growth = growth_of(dispersion.ratio)
     length = float(step_seconds * 2 ** (len(levels) - 1))
     while length < _REACH_SECONDS:
         rows, ratio, degrees = levels[-1]

@@ -13,7 +13,7 @@ from streamer.core.types import Cause
 KEPT: Final = 0.7
 # Large changes are soon proven: they need less of the weight.
 HEAVY: Final = 0.7
-LEAST_LOSS: Final = 1e-9
+_LEAST_LOSS: Final = 1e-9
 
 
 class Tilt(NamedTuple):
@@ -122,13 +122,34 @@ def tilts_of(
     thetas, tolerated = thetas[kept], tolerated[kept]
     net = thetas - tolerated
     psi, slope = cumulant_of(score, shares, thetas)[0], cumulant_of(score, shares, tolerated)
-    loss = psi - slope[0]
+    gain, loss = worth_of(net, psi, slope, rows, envelopes[kept], level)
+    return list(zip(np.flatnonzero(kept).tolist(), gain.tolist(), loss.tolist(), thetas.tolist(), strict=True))
+
+
+def worth_of(
+    net: NDArray[np.float64],
+    psi: NDArray[np.float64],
+    tolerated: tuple[NDArray[np.float64], NDArray[np.float64]],
+    rows: NDArray[np.float64],
+    envelopes: NDArray[np.float64],
+    level: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Gain and loss of tilts, tempered.
+
+    Parameters
+    ----------
+    net, psi : ndarray, shape (alternatives,), float64
+        Natural parameters net of what is tolerated, and cumulants of the whole.
+    tolerated : tuple of ndarray, shape (alternatives,), float64
+        Cumulants of what is tolerated, and mean scores under it.
+    rows, envelopes, level
+        As for ``tilts_of``; envelopes of shape (lengths,) hold for all.
+    """
+    loss = psi - tolerated[0]
     # What a row takes away when the change is just as large as tolerated.
-    lost = np.maximum(loss - net * slope[1], LEAST_LOSS)
-    phi = tempering(np.abs(net), lost, rows, envelopes[kept], level)
-    return list(
-        zip(np.flatnonzero(kept).tolist(), (net / phi).tolist(), (loss / phi).tolist(), thetas.tolist(), strict=True)
-    )
+    lost = np.maximum(loss - net * tolerated[1], _LEAST_LOSS)
+    phi = tempering(np.abs(net), lost, rows, envelopes, level)
+    return net / phi, loss / phi
 
 
 def cumulant_of(
