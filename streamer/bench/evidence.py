@@ -68,7 +68,7 @@ def measure(records: int, seed: int = 1) -> Evidence:
                 engine.ingest(batch, _NOW)
             took = (time.process_time() - start) / (records - PANE_RECORDS) * 1e6
             least[asked] = min(took, least.get(asked, took))
-    _, values = Watch(Layout(known), _MONTH_SECONDS, _PANE_SECONDS).to_state()
+    _, arrays = Watch(Layout(known), _MONTH_SECONDS, _PANE_SECONDS).to_state()
     without, detecting = least[None], least[_MONTH_SECONDS]
     return Evidence(
         records=records,
@@ -77,5 +77,5 @@ def measure(records: int, seed: int = 1) -> Evidence:
         without=without,
         detecting=detecting,
         share=1 - without / detecting,
-        state_bytes=values.nbytes / FEATURES,
+        state_bytes=sum(array.nbytes for array in arrays.values()) / FEATURES,
     )

@@ -22,7 +22,7 @@ VERSION = 1
 _HEAD = struct.Struct("<4sHHI")
 _DIGEST_BYTES = 16
 T = TypeVar("T")
-_DTYPES = frozenset({"<i8", "<u8", "<f8", "<i4", "|u1"})
+_DTYPES = frozenset({"<i8", "<u8", "<f8", "<f4", "<i4", "|u1"})
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -47,7 +47,7 @@ def pack(kind: str, body: object, arrays: Mapping[str, NDArray[np.generic]]) -> 
     body : object
         Anything msgspec can encode as JSON.
     arrays : mapping of str to ndarray
-        Of dtype int64, uint64, float64, int32 or uint8.
+        Of dtype int64, uint64, float64, float32, int32 or uint8.
 
     Returns
     -------
@@ -116,6 +116,19 @@ def unpack(kind: str, body_type: type[T], data: bytes) -> tuple[T, dict[str, NDA
         arrays[entry.name] = array.reshape(entry.shape).copy()
         at = _up(at + array.nbytes)
     return body, arrays
+
+
+def array_of(arrays: Mapping[str, NDArray[np.generic]], name: str) -> NDArray[np.generic]:
+    """One of a blob's arrays.
+
+    Raises
+    ------
+    StateError
+        It is not there.
+    """
+    if name not in arrays:
+        raise StateError(f"the state lacks the array {name!r}")
+    return arrays[name]
 
 
 def _up(size: int) -> int:

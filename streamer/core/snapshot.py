@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from streamer.core.alerts import AlertBook, AlertBookState
 from streamer.core.baseline.model import Baseline
 from streamer.core.baseline.weather import WeatherState
-from streamer.core.blob import pack, unpack
+from streamer.core.blob import array_of, pack, unpack
 from streamer.core.detectors.roster import RosterState
 from streamer.core.detectors.watch import WatchState
 from streamer.core.endpoint import Endpoint
@@ -163,7 +163,8 @@ def _freeze_track(i: int, track: Generation, arrays: Arrays) -> _Track:
     learned = track.baseline if track.baseline is not None and track.baseline.learned else None
     watch = None
     if track.watch is not None:
-        watch, arrays[f"{i}/evidence"] = track.watch.to_state()
+        watch, own = track.watch.to_state()
+        arrays |= {f"{i}/{name}": array for name, array in own.items()}
     weather = None
     if track.weather is not None:
         weather, arrays[f"{i}/weather"], days = track.weather.to_state()
@@ -313,19 +314,20 @@ def _thaw_track(
         # Four weeks are in.
         track.weather = None
     if fits and state.weather is not None and track.weather is not None:
-        days = [_array(arrays, f"{i}/weather/{day}").astype(np.uint8) for day in state.weather.days]
-        track.weather.restore(state.weather, _array(arrays, f"{i}/weather").astype(np.int64), days)
+        days = [array_of(arrays, f"{i}/weather/{day}").astype(np.uint8) for day in state.weather.days]
+        track.weather.restore(state.weather, array_of(arrays, f"{i}/weather").astype(np.int64), days)
     if fits and state.watch is not None and track.watch is not None:
-        track.watch.restore(state.watch, _array(arrays, f"{i}/evidence").astype(np.float64))
+        mine = {name.removeprefix(f"{i}/"): array for name, array in arrays.items() if name.startswith(f"{i}/")}
+        track.watch.restore(state.watch, mine)
     if fits and state.roster is not None and track.roster is not None:
         track.roster.restore(state.roster)
-    seen = {shard_pane: _array(arrays, f"{i}/seen/{n}") for n, shard_pane in enumerate(state.seen)}
+    seen = {shard_pane: array_of(arrays, f"{i}/seen/{n}") for n, shard_pane in enumerate(state.seen)}
     track.duplicates.restore(cast(dict[tuple[str, int], NDArray[np.uint64]], seen))
     return track
 
 
 def _thaw_profile(name: str, arrays: Arrays, layout: Layout | None) -> Profile:
-    fields = {field: _array(arrays, f"{name}/{field}") for field in Profile.__slots__}
+    fields = {field: array_of(arrays, f"{name}/{field}") for field in Profile.__slots__}
     expected = Profile.empty(layout) if layout is not None else None
     if expected is None or any(fields[f].shape != getattr(expected, f).shape for f in fields):
         raise StateError("a profile in the state does not fit its baseline")
@@ -336,17 +338,11 @@ def _thaw_samples(name: str, sides: list[Side], arrays: Arrays, track: Generatio
     """A pane's samples; none where other columns are asked for now."""
     samples: Samples = {}
     for side in sides:
-        keys = _array(arrays, f"{name}/{side}/keys").astype(np.uint64)
-        numbers = _array(arrays, f"{name}/{side}/numbers").astype(np.float64)
+        keys = array_of(arrays, f"{name}/{side}/keys").astype(np.uint64)
+        numbers = array_of(arrays, f"{name}/{side}/numbers").astype(np.float64)
         if numbers.shape == (len(track.sampling.get(side, ())), len(keys)):
             samples[side] = Sample(keys, numbers)
     return samples or None
-
-
-def _array(arrays: Arrays, name: str) -> NDArray[np.generic]:
-    if name not in arrays:
-        raise StateError(f"the state lacks the array {name!r}")
-    return arrays[name]
 
 
 def freeze_stream(state: StreamState) -> bytes:

@@ -129,7 +129,7 @@ class Track:
         if self.weather is None or self.layout is None or not self.weather.is_due:
             return False
         # What is nearly proven is neither learned nor forgotten.
-        if self.watch is not None and self.watch.bank.level >= DOUBTED:
+        if self.watch is not None and self.watch.level >= DOUBTED:
             return False
         until_at = None if self.watch is None else self.watch.until_at
         self.weather.used = len(self.weather.days)

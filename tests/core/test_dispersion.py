@@ -43,8 +43,12 @@ def value_score(by_step: NDArray[np.int32]) -> NDArray[np.float64]:
     return found[0]
 
 
+def summed(score: NDArray[np.float64], by_step: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return by_step @ score, by_step.sum(axis=1).astype(np.float64)
+
+
 def value_of(by_step: NDArray[np.int32], calendar: Calendar | None = None) -> Dispersion:
-    found, _ = score_dispersion(value_score(by_step), by_step, calendar)
+    found, _ = score_dispersion(*summed(value_score(by_step), by_step), calendar)
     assert found is not None
     return found
 
@@ -92,14 +96,14 @@ def test_the_hour_of_day_is_taken_out_of_the_value_and_not_of_the_cells() -> Non
     assert max(value_of(by_step, CALENDAR).ratio[:5]) < 1.3
     assert value_of(by_step).ratio[2] > 20
     assert cells_of(by_step).ratio[2] > 3
-    _, profile = score_dispersion(value_score(by_step), by_step, CALENDAR)
+    _, profile = score_dispersion(*summed(value_score(by_step), by_step), CALENDAR)
     assert profile == pytest.approx(cycle[:24] / math.sqrt(1.125), abs=0.1)
 
 
 def test_hours_on_which_days_disagree_are_no_profile() -> None:
     rng = np.random.default_rng(1)
     by_step = counted(rng, rng.normal(0, 0.5, STEPS), even(100))
-    _, profile = score_dispersion(value_score(by_step), by_step, CALENDAR)
+    _, profile = score_dispersion(*summed(value_score(by_step), by_step), CALENDAR)
     assert np.abs(profile).max() < 0.1
 
 
@@ -131,7 +135,7 @@ def test_spread_under_shocks_of_the_mean_has_few_degrees() -> None:
     by_step = counted(rng, rng.normal(0, 0.7, STEPS), even(400))
     score = standardised(spread_of(value_score(by_step)), by_step.sum(axis=0, dtype=np.int64))
     assert score is not None
-    spread, _ = score_dispersion(score[0], by_step, CALENDAR)
+    spread, _ = score_dispersion(*summed(score[0], by_step), CALENDAR)
     assert spread is not None
     assert spread.degrees[0] < value_of(by_step).degrees[0] / 3
 

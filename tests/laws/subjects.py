@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.baseline.model import Baseline, FeatureBaseline
+from streamer.core.blob import pack, unpack
 from streamer.core.detectors.anomalies import PER_PANE, Anomalies
 from streamer.core.detectors.kinds import STREAMED, Value, bounded
 from streamer.core.detectors.named import Named
@@ -130,15 +131,15 @@ class OfTheHouse(Subject):
         counts[self._cuts.searchsorted(value)] = 1
         self._watch.take(self._at, counts)
         self._at += 10_000
-        return self._watch.bank.level >= 1.0
+        return self._watch.level >= 1.0
 
     def state(self) -> bytes:
-        state, values = self._watch.to_state()
-        return msgspec.msgpack.encode((self._at, state, values.tobytes()))
+        state, arrays = self._watch.to_state()
+        return msgspec.msgpack.encode((self._at, pack("watch/1", state, arrays)))
 
     def restore(self, state: bytes) -> None:
-        self._at, kept, values = msgspec.msgpack.decode(state, type=tuple[int, WatchState, bytes])
-        self._watch.restore(kept, np.frombuffer(values).reshape(5, -1))
+        self._at, kept = msgspec.msgpack.decode(state, type=tuple[int, bytes])
+        self._watch.restore(*unpack("watch/1", WatchState, kept))
 
 
 class OfRows(Subject):

@@ -28,7 +28,7 @@ from streamer.core.schema import Feature, Kind
 __all__ = ["BuildOptions", "Chunk", "build"]
 
 # Those with a dispersion, in the order they are written.
-_SCORES: Final = ("value", "rank", "spread", "rank spread", "missing", "cells")
+_SCORES: Final = ("value", "value by day", "rank", "rank by day", "spread", "rank spread", "missing", "cells")
 
 
 def build(chunks: Callable[[], Iterable[Chunk]], options: BuildOptions) -> Baseline:

@@ -98,15 +98,15 @@ def spread_of(score: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def score_dispersion(
-    score: NDArray[np.float64], by_step: NDArray[np.int32], calendar: Calendar | None
+    sums: NDArray[np.float64], rows: NDArray[np.float64], calendar: Calendar | None
 ) -> tuple[Dispersion | None, NDArray[np.float64]]:
     """Dispersion of a standardised score, its hour-of-day profile taken out, and that profile.
 
     Parameters
     ----------
-    score : ndarray, shape (cells,), float64
-        Standardised over all rows of ``by_step``, or nearly: rows without a time may have counted.
-    by_step : ndarray, shape (steps, cells), int32
+    sums : ndarray, shape (steps,), float64
+        Of the score, over each step's rows; its mean over all rows is 0.
+    rows : ndarray, shape (steps,), float64
         Rows with a value.
     calendar : Calendar or None
         ``None``: no profile.
@@ -117,13 +117,21 @@ def score_dispersion(
     profile : ndarray, shape (24,) or (0,), float64
         Mean score by local hour less the mean, shrunk towards 0.
     """
-    rows = by_step.sum(axis=1).astype(np.float64)
-    sums = by_step @ score
-    sums -= rows * (sums.sum() / max(rows.sum(), 1.0))
     if calendar is None:
         return dispersion_of(sums, rows), np.empty(0)
     profile = hour_profile(sums, rows, calendar)
     return dispersion_of(sums - rows * profile[calendar.hour], rows), profile
+
+
+def day_dispersion(sums: NDArray[np.float64], rows: NDArray[np.float64], calendar: Calendar) -> Dispersion | None:
+    """Dispersion of a score over whole local days, their hours included; parameters as of ``score_dispersion``.
+
+    Where the hour tells what a value is, this is all that shows whether the hours themselves moved.
+    """
+    whole = calendar.day >= 0
+    days = calendar.day[whole]
+    of_day: NDArray[np.float64] = np.bincount(days, sums[whole], calendar.days).astype(np.float64)
+    return dispersion_of(of_day, np.bincount(days, rows[whole], calendar.days).astype(np.float64))
 
 
 def share_dispersion(hits: NDArray[np.int32], rows: NDArray[np.int64]) -> Dispersion | None:

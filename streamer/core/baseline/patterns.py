@@ -5,7 +5,14 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.baseline.dispersion import ranks_of, score_dispersion, short, spread_of, standardised
+from streamer.core.baseline.dispersion import (
+    day_dispersion,
+    ranks_of,
+    score_dispersion,
+    short,
+    spread_of,
+    standardised,
+)
 from streamer.core.baseline.model import Dispersion, FeatureBaseline
 from streamer.core.baseline.timeline import Calendar
 
@@ -13,6 +20,9 @@ from streamer.core.baseline.timeline import Calendar
 _LEAST_PROFILE: Final = 1e-9
 # A value outside the baseline's range scores so many times its end cell's.
 BEYOND: Final = 1.5
+# Scores of which whole days are known.
+OF_DAYS: Final = ("value", "rank")
+_BY_DAY: Final = " by day"
 
 
 class Patterns(NamedTuple):
@@ -21,7 +31,8 @@ class Patterns(NamedTuple):
     Attributes
     ----------
     dispersion : dict of str to Dispersion
-        Of the scores ``value``, ``rank``, ``spread``, ``rank spread``.
+        Of the scores ``value``, ``rank``, ``spread``, ``rank spread``; where hours differ, of the first two
+        over whole days, too: ``value by day``, ``rank by day``.
     by_hour : dict of str to tuple of float
         Their means by hour of day (24), where an hour differs.
     deviation : float
@@ -61,12 +72,30 @@ def patterns_of(
         scaled = standardised(score, counts)
         if scaled is None:
             continue
-        dispersion, by_hour = score_dispersion(scaled[0], by_step, calendar)
+        rows = by_step.sum(axis=1).astype(np.float64)
+        sums = by_step @ scaled[0]
+        # Rows without a time may have counted in the score.
+        sums -= rows * (sums.sum() / max(rows.sum(), 1.0))
+        dispersion, by_hour = score_dispersion(sums, rows, calendar)
         if dispersion is not None:
             found.dispersion[name] = dispersion
-        if np.abs(by_hour).max(initial=0.0) > _LEAST_PROFILE:
-            found.by_hour[name] = short(by_hour)
+        if calendar is None or np.abs(by_hour).max(initial=0.0) <= _LEAST_PROFILE:
+            continue
+        found.by_hour[name] = short(by_hour)
+        over_days = day_dispersion(sums, rows, calendar) if name in OF_DAYS else None
+        if over_days is not None:
+            found.dispersion[by_day(name)] = over_days
     return found._replace(deviation=value[1])
+
+
+def by_day(score: str) -> str:
+    """What the dispersion of a score over whole days is called."""
+    return f"{score}{_BY_DAY}"
+
+
+def is_by_day(name: str) -> bool:
+    """Whether a dispersion's name is that of whole days."""
+    return name.endswith(_BY_DAY)
 
 
 def middles_of(f: FeatureBaseline) -> NDArray[np.float64]:

@@ -21,13 +21,14 @@ from streamer.core.baseline.dispersion import (
     short,
 )
 from streamer.core.baseline.model import Baseline, Dispersion, FeatureBaseline, Share, Timeline, growth_of
-from streamer.core.baseline.patterns import BEYOND, middles_of, patterns_of
+from streamer.core.baseline.patterns import BEYOND, is_by_day, middles_of, patterns_of
 from streamer.core.baseline.timeline import HOUR, LEAST_DAYS, Calendar, calendar_of, zone_of
 from streamer.core.baseline.weather import Table, days_of
 from streamer.core.layout import FeatureCells, Layout
 
 _Count = TypeVar("_Count", np.int32, np.int64)
 _COLUMN: Final = "event time"
+_DAY_STEPS: Final = 24
 
 
 def refitted(layout: Layout, table: Table, time_zone: str) -> Baseline:
@@ -96,7 +97,10 @@ class _Pool:
             live["value"] = live["cells"] = together = cells_dispersion(valued)
             names = f.feature.values[: len(f.counts)]
             shares = self._shares(f, shares_by_time(valued, together, names, self._calendar))
-        dispersion = {name: self._dispersion(f.dispersion.get(name), one) for name, one in live.items()}
+        dispersion = {
+            name: self._dispersion(f.dispersion.get(name), one, _DAY_STEPS if is_by_day(name) else 1)
+            for name, one in live.items()
+        }
         absent = (f.missing + f.mistyped) / max(f.rows, 1)
         return msgspec.structs.replace(
             f,
@@ -138,10 +142,11 @@ class _Pool:
             found[name] = Share(dispersion, self._hour(own.by_hour, other.by_hour, usual, usual))
         return found
 
-    def _dispersion(self, own: Dispersion | None, live: Dispersion | None) -> Dispersion | None:
+    def _dispersion(self, own: Dispersion | None, live: Dispersion | None, hours: int = 1) -> Dispersion | None:
+        """Of both, whose steps are so many hours."""
         if own is None or not own.rows or not self.own_steps:
             return live
-        return own if live is None else pooled(own, self.own_steps, live, self._table.known_steps)
+        return own if live is None else pooled(own, self.own_steps // hours, live, self._table.known_steps // hours)
 
 
 def pooled(own: Dispersion, own_steps: int, live: Dispersion, live_steps: int) -> Dispersion:

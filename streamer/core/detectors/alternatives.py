@@ -30,7 +30,7 @@ from streamer.core.settings import DEFAULT_TOLERANCE, Tolerance
 from streamer.core.types import Cause
 
 # Natural parameters of the tilts, in deviations of the score, and the weight of all of a kind.
-_MEANS: Final = tuple(sign * size for size in (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0) for sign in (1, -1))
+MEANS: Final = tuple(sign * size for size in (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0) for sign in (1, -1))
 _SPREADS: Final = (0.07, 0.2, 0.5, -0.15, -0.4)
 # Odds of what is one cell against the rest.
 _ODDS: Final = {"category": (1.35, 2.5, 8.0, 1 / 1.35, 1 / 2.5), "missing": (2.0, 5.0, 20.0, 100.0)}
@@ -162,8 +162,7 @@ def alternatives_of(
         Standard errors of the baseline that are tolerated.
     """
     step_seconds = _step_seconds(layout)
-    level = math.log(threshold * max(len(layout.features), 1) * _PER_FEATURE)
-    asked = Asked(level, level + min(math.log(pane_seconds / step_seconds), 0.0))
+    asked = asked_of(threshold, pane_seconds, step_seconds, len(layout.features))
     found: list[tuple[int, Found]] = []
     resolution: list[float] = []
     for i, cells in enumerate(layout.features):
@@ -175,10 +174,26 @@ def alternatives_of(
             kept = [a._replace(weight=a.weight / whole / len(layout.features)) for a in one.alternatives]
             if kept:
                 found.append((i, one._replace(alternatives=kept)))
-    return _laid_out(layout, found, np.array(resolution))
+    return laid_out(layout, found, np.array(resolution))
 
 
-def _laid_out(layout: Layout, found: list[tuple[int, Found]], resolution: NDArray[np.float64]) -> Alternatives:
+def asked_of(threshold: float, pane_seconds: float, step_seconds: float, features: int) -> Asked:
+    """What an alternative must reach.
+
+    Parameters
+    ----------
+    threshold : float
+        Panes to a false alarm.
+    pane_seconds, step_seconds : float
+        Length of a pane, and of a step of the baseline, whose panes share its weather.
+    features : int
+        Of the endpoint.
+    """
+    level = math.log(threshold * max(features, 1) * _PER_FEATURE)
+    return Asked(level, level + min(math.log(pane_seconds / step_seconds), 0.0))
+
+
+def laid_out(layout: Layout, found: list[tuple[int, Found]], resolution: NDArray[np.float64]) -> Alternatives:
     """Arrays of all directions, each with its feature."""
     several = [a for _, own in found for a in own.alternatives]
     count = [len(own.alternatives) for _, own in found]
@@ -320,7 +335,7 @@ def _thetas(direction: Direction) -> NDArray[np.float64]:
             thetas: NDArray[np.float64] = np.log(np.array(_ODDS[direction.name])) / step
             return thetas
         case _:
-            return np.array(_MEANS)
+            return np.array(MEANS)
 
 
 def _with_shocks(

@@ -82,6 +82,8 @@ class Bank:
         Of the key's baseline.
     threshold : float
         Panes to a false alarm.
+    part : float
+        Of the endpoint's evidence that the bank has.
 
     Attributes
     ----------
@@ -89,19 +91,18 @@ class Bank:
         Panes taken in, empty ones included.
     keys : int
         That share the threshold: together they must reach so many times it.
-    values : ndarray, shape (5, alternatives), float64
-        Evidence, weighted, as part of the threshold; mean and mean square of the time of change; scores
+    values : ndarray, shape (5, alternatives), float32
+        Evidence, weighted, as part of the threshold; mean and variance of the time of change; scores
         and rows since.
     """
 
-    def __init__(self, alternatives: Alternatives, threshold: float) -> None:
+    def __init__(self, alternatives: Alternatives, threshold: float, part: float = 1.0) -> None:
         self.alternatives = alternatives
-        self.threshold = threshold
         self.steps = 0
         self.keys = 1
-        self.values = np.zeros((5, len(alternatives.feature)))
+        self.values = np.zeros((5, len(alternatives.feature)), np.float32)
         # What a change that may begin with the next pane starts with.
-        self._begin = np.exp(alternatives.log_weight) / threshold
+        self._begin = part * np.exp(alternatives.log_weight) / threshold
         self._sign = np.sign(alternatives.gain)
 
     def step(self, counts: NDArray[np.int64], hours: Sequence[int] = (0,)) -> None:
@@ -124,17 +125,20 @@ class Bank:
         score[a.one] = a.low[a.one] * rows[a.one] + a.step[a.one] * counts[a.place]
         score[a.timed] -= rows[a.timed] * a.along[:, list(hours)].mean(axis=1)
         rows_of, score_of = rows[a.direction], score[a.direction]
-        part = self.values[0]
-        young = self._begin / (part + self._begin)
-        since = self.values[1:]
-        since *= 1 - young
-        since[0] += young * self.steps
-        since[1] += young * self.steps**2
-        since[2] += score_of
-        since[3] += rows_of
-        part += self._begin
-        part *= np.exp(np.minimum(a.gain * score_of - a.loss * rows_of, _MOST_NATS))
-        np.minimum(part, _ABOVE * self.keys, out=part)
+        begun = self.values[0] + self._begin
+        young = self._begin / begun
+        _, mean, variance, score_since, rows_since = self.values
+        later = self.steps - mean
+        variance += young * np.square(later)
+        mean += young * later
+        old = 1 - young
+        variance *= old
+        score_since *= old
+        score_since += score_of
+        rows_since *= old
+        rows_since += rows_of
+        worth = np.minimum(a.gain * score_of - a.loss * rows_of, _MOST_NATS)
+        self.values[0] = np.minimum(begun * np.exp(worth), _ABOVE * self.keys)
         self.steps += 1
 
     def pass_by(self, panes: int) -> None:
@@ -174,9 +178,10 @@ class Bank:
         """Features whose own evidence is at least that part of the threshold, the heaviest first."""
         evidence = self.evidence
         order = np.argsort(-evidence, kind="stable")
-        return [self._guilty(f, float(evidence[f])) for f in order.tolist() if evidence[f] >= least]
+        return [self.of_feature(f) for f in order.tolist() if evidence[f] >= least]
 
-    def _guilty(self, feature: int, evidence: float) -> Guilty:
+    def of_feature(self, feature: int) -> Guilty:
+        """What its evidence says of a feature that has some."""
         a = self.alternatives
         mine = np.flatnonzero(a.feature == feature)
         part, _, _, score, rows = self.values[:, mine]
@@ -188,18 +193,18 @@ class Bank:
         near = large & (part >= part[large].max(initial=0.0) * _NEAR)
         candidates = near & is_new if (near & is_new).any() else near
         lead = int(mine[np.argmax(np.where(candidates, worth, -np.inf))])
-        _, mean, square, total, count = self.values[:, lead].tolist()
+        _, mean, variance, total, count = self.values[:, lead].tolist()
         size = total / count if count else 0.0
         direction = a.names[a.direction[lead]]
         if direction == "spread":
             size = math.sqrt(max(1 + size * a.scales[a.direction[lead]], 0.0))
         low, step = float(a.low[a.direction[lead]]), float(a.step[a.direction[lead]])
-        apart = _INTERVAL * math.sqrt(max(square - mean * mean, 0.0))
+        apart = _INTERVAL * math.sqrt(variance)
         return Guilty(
             feature=feature,
             direction=direction,
             cause=a.causes[a.direction[lead]],
-            evidence=evidence,
+            evidence=float(part[large].sum()),
             size=size,
             share=(size - low) / step,
             usual=-low / step,
@@ -209,6 +214,6 @@ class Bank:
             latest=min(mean + apart, float(self.steps)),
         )
 
-    def restore(self, steps: int, values: NDArray[np.float64]) -> None:
+    def restore(self, steps: int, values: NDArray[np.float32]) -> None:
         """Go on from ``steps`` and ``values`` of a bank of the same alternatives: all there is to its state."""
         self.steps, self.values = steps, values.copy()

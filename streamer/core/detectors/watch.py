@@ -1,14 +1,17 @@
-"""Watch: one key's bank, fed with the panes of its windows, and what it says when a window ends."""
+"""Watch: one key's banks, fed with the panes of its windows, and what they say when a window ends."""
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.core.blob import array_of
 from streamer.core.detectors.alternatives import alternatives_of
 from streamer.core.detectors.bank import Bank, Guilty
+from streamer.core.detectors.days import PART, SECONDS, Days, DaysState, alternatives_by_day, day_of
 from streamer.core.eventtime import as_text, hours_of
 from streamer.core.evidence import chance_z
 from streamer.core.layout import Layout
@@ -19,20 +22,22 @@ RULE: Final = "evidence"
 
 
 class WatchState(msgspec.Struct, frozen=True):
-    """A watch as it stands in a snapshot; the bank's array is kept beside it.
+    """A watch as it stands in a snapshot; the banks' arrays are kept beside it.
 
     Attributes
     ----------
     threshold : float
-        The bank's: another one's evidence is of no use.
+        The bank's of panes: another one's evidence is of no use.
     steps : int
-        The bank's.
+        The same bank's.
     until_at : int or None
         End of the last pane taken in, milliseconds since the epoch; ``None`` before the first.
     keys : int
-        The bank's.
+        The banks'.
     alternatives : str
-        Digest of the bank's: evidence of others is of no use.
+        Digest of the banks': evidence of others is of no use.
+    days : DaysState or None
+        ``None``: no feature follows the clock.
     """
 
     threshold: float
@@ -40,6 +45,7 @@ class WatchState(msgspec.Struct, frozen=True):
     until_at: int | None
     keys: int = 1
     alternatives: str = ""
+    days: DaysState | None = None
 
 
 class Watch:
@@ -59,7 +65,9 @@ class Watch:
     Attributes
     ----------
     bank : Bank
-        Evidence of every alternative.
+        Evidence of every alternative, from panes.
+    days : Days or None
+        The same from whole days; ``None`` where no feature follows the clock.
     resolution : list of float or None
         Smallest shift of each feature's mean, in deviations, that can be told from weather; ``None``
         where none can.
@@ -75,8 +83,14 @@ class Watch:
         self._layout = layout
         self._pane = pane_seconds * 1000
         self._threshold = max(apart_seconds / pane_seconds, 2.0)
-        self.bank = Bank(alternatives_of(layout, self._threshold, pane_seconds, tolerance), self._threshold)
-        self.resolution = [x if math.isfinite(x) else None for x in self.bank.alternatives.resolution.tolist()]
+        days = max(apart_seconds / SECONDS, 2.0)
+        by_day = alternatives_by_day(layout, days, tolerance.deviations)
+        self.days = None if by_day is None else Days(by_day, days, layout.size)
+        alternatives = alternatives_of(layout, self._threshold, pane_seconds, tolerance)
+        self.bank = Bank(alternatives, self._threshold, 1.0 if by_day is None else 1.0 - PART)
+        self._banks = [self.bank] if self.days is None else [self.bank, self.days.bank]
+        self._digest = "/".join(bank.alternatives.digest for bank in self._banks)
+        self.resolution = [x if math.isfinite(x) else None for x in alternatives.resolution.tolist()]
         self.until_at: int | None = None
         self.restarted = False
         self._zone = layout.baseline.zone
@@ -93,12 +107,48 @@ class Watch:
         """
         if self.until_at is not None:
             self.bank.pass_by((pane_at - self.until_at) // self._pane)
+        if self.days is not None:
+            self.days.take(day_of(pane_at + self._pane // 2, self._zone), counts)
         self.bank.step(counts, hours_of(pane_at, self._pane, self._zone))
         self.until_at = pane_at + self._pane
 
+    def share(self, keys: int) -> None:
+        """Say how many keys share the threshold."""
+        for bank in self._banks:
+            bank.keys = keys
+
+    @property
+    def bound(self) -> float:
+        """What ``level`` is at most."""
+        return sum(bank.bound for bank in self._banks)
+
+    @property
+    def level(self) -> float:
+        """Part of the threshold all features have reached together; at 1 a single key's alarm is raised."""
+        return float(self.parts.sum())
+
+    @property
+    def parts(self) -> NDArray[np.float64]:
+        """Part of the threshold each feature has reached by itself, shape (features,)."""
+        whole: NDArray[np.float64] = sum((bank.evidence for bank in self._banks[1:]), self.bank.evidence)
+        return whole
+
     def evidence(self) -> tuple[float, ...]:
         """Part of what raises the alarm that each feature has reached by itself, to three digits."""
-        return tuple(float(f"{part:.3g}") for part in self.bank.evidence.tolist())
+        return tuple(float(f"{part:.3g}") for part in self.parts.tolist())
+
+    def guilty(self, least: float) -> list[Guilty]:
+        """Features whose own evidence is at least that part of the threshold, the heaviest first."""
+        return [guilty for guilty, _ in self._guilty(least)]
+
+    def _guilty(self, least: float) -> list[tuple[Guilty, Bank]]:
+        parts = self.parts
+        found: list[tuple[Guilty, Bank]] = []
+        for feature in np.argsort(-parts, kind="stable").tolist():
+            if parts[feature] >= least:
+                bank = max(self._banks, key=lambda one: float(one.evidence[feature]))
+                found.append((bank.of_feature(feature)._replace(evidence=float(parts[feature])), bank))
+        return found
 
     def findings(self, key: Key, start_at: int, end_at: int, least: float) -> list[Finding]:
         """What there is to say of a pane or window that ends.
@@ -112,17 +162,24 @@ class Watch:
         least : float
             Of features whose evidence is at least this part of the threshold; positive.
         """
-        return [self._finding(key, start_at, end_at, guilty) for guilty in self.bank.guilty(least)]
+        return [self._finding(key, start_at, end_at, guilty, bank) for guilty, bank in self._guilty(least)]
 
-    def _finding(self, key: Key, start_at: int, end_at: int, guilty: Guilty) -> Finding:
+    def _finding(self, key: Key, start_at: int, end_at: int, guilty: Guilty, bank: Bank) -> Finding:
         cells = self._layout.features[guilty.feature]
         f = cells.baseline
-        earliest, since, latest = (self._at(step) for step in (guilty.earliest, guilty.since, guilty.latest))
+        over = ""
+        if self.days is not None and bank is self.days.bank:
+            over = "over whole days "
+            # Of a day it is not known when on it.
+            steps = (guilty.earliest, guilty.since, guilty.latest + 1)
+            earliest, since, latest = (self.days.start_of(step, self._zone) for step in steps)
+        else:
+            earliest, since, latest = (self._at(step) for step in (guilty.earliest, guilty.since, guilty.latest))
         began = f"; it began between {as_text(earliest)} and {as_text(latest)}"
         live, expected, size, unit = guilty.size, 0.0, guilty.size, "sd"
         match guilty.direction:
             case "value" | "rank":
-                words = f"mean {size:+.2f} sd against the baseline"
+                words = f"mean {size:+.2f} sd {over}against the baseline"
             case "spread":
                 expected, unit = 1.0, "ratio"
                 words = f"spread {size:.2f} times the baseline's"
@@ -160,16 +217,30 @@ class Watch:
         # To a whole pane: the time of a change is not known better.
         return until_at - round(self.bank.steps - step) * self._pane
 
-    def to_state(self) -> tuple[WatchState, NDArray[np.float64]]:
+    def to_state(self) -> tuple[WatchState, dict[str, NDArray[np.generic]]]:
         """Everything needed to go on as if never stopped."""
-        bank = self.bank
-        state = WatchState(self._threshold, bank.steps, self.until_at, bank.keys, bank.alternatives.digest)
-        return state, bank.values.copy()
+        bank, arrays = self.bank, dict[str, NDArray[np.generic]]()
+        days = None
+        if self.days is not None:
+            days, arrays = self.days.to_state()
+        arrays["evidence"] = bank.values.copy()
+        return WatchState(self._threshold, bank.steps, self.until_at, bank.keys, self._digest, days), arrays
 
-    def restore(self, state: WatchState, values: NDArray[np.float64]) -> None:
-        """Go on from a state; one of another threshold or of other alternatives is of no use: ``restarted`` says so."""
-        asked = (self._threshold, self.bank.alternatives.digest)
-        self.restarted = (state.threshold, state.alternatives) != asked or values.shape != self.bank.values.shape
-        if not self.restarted:
-            self.bank.restore(state.steps, values)
-            self.until_at, self.bank.keys = state.until_at, state.keys
+    def restore(self, state: WatchState, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Go on from a state; one of another threshold or of other alternatives is of no use: ``restarted`` says so.
+
+        Raises
+        ------
+        StateError
+            An array is not there.
+        """
+        evidence = array_of(arrays, "evidence")
+        asked = (self._threshold, self._digest, self.bank.values.shape, self.bank.values.dtype)
+        self.restarted = (state.threshold, state.alternatives, evidence.shape, evidence.dtype) != asked
+        if self.restarted:
+            return
+        self.bank.restore(state.steps, evidence.astype(np.float32))
+        if self.days is not None and state.days is not None:
+            self.days.restore(state.days, arrays)
+        self.until_at = state.until_at
+        self.share(state.keys)

@@ -17,7 +17,7 @@ def budget_used(watches: Sequence[Watch]) -> float | None:
 
     At 1 it is raised; ``None`` where nobody looks for drift.
     """
-    return rounded(sum(watch.bank.level for watch in watches) / len(watches), 3) if watches else None
+    return rounded(sum(watch.level for watch in watches) / len(watches), 3) if watches else None
 
 
 def accuse(watches: Sequence[tuple[Key, Watch]], start_at: int, end_at: int) -> list[Finding]:
@@ -37,12 +37,12 @@ def accuse(watches: Sequence[tuple[Key, Watch]], start_at: int, end_at: int) -> 
     """
     keys = len(watches)
     for _, watch in watches:
-        watch.bank.keys = keys
+        watch.share(keys)
     # The first is quick, and hardly ever passed.
-    if not keys or sum(watch.bank.bound for _, watch in watches) < keys:
+    if not keys or sum(watch.bound for _, watch in watches) < keys:
         return []
-    if sum(watch.bank.level for _, watch in watches) < keys:
+    if sum(watch.level for _, watch in watches) < keys:
         return []
-    strongest = max(float(watch.bank.evidence.max(initial=0.0)) for _, watch in watches)
+    strongest = max(float(watch.parts.max(initial=0.0)) for _, watch in watches)
     least = min(strongest, float(keys))
     return [finding for key, watch in watches for finding in watch.findings(key, start_at, end_at, least)]

@@ -10,9 +10,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.detectors.bank import Bank, Guilty
+from streamer.core.baseline.timeline import HOUR
+from streamer.core.detectors.bank import Guilty
+from streamer.core.detectors.watch import Watch
 from tests.bench.detection.sources import DRIFTS, Feature
-from tests.bench.detection.timed import Timed
+from tests.bench.detection.timed import START_AT, Timed
 from tests.bench.detection.traffic import Family, traffic
 
 Array = NDArray[np.float64]
@@ -130,24 +132,30 @@ def alerts(family: Family, series: Series, months: int, seed: int, panes_an_hour
 
 
 def _alerts(timed: Timed, panes_an_hour: int) -> list[str]:
-    threshold = float(DAYS * 24 * panes_an_hour)
-    bank = Bank(timed.alternatives(threshold, panes_an_hour), threshold)
+    watch = timed.watch(panes_an_hour)
     clustered, found = timed.traffic.clustered, []
     open_until: dict[int, int] = {}
     for day in range(0, DAYS, _AT_ONCE):
         hours = timed.hours(day * 24, _AT_ONCE * 24, panes_an_hour)
-        for hour, counts in zip(hours.tolist(), timed.panes(hours, panes_an_hour), strict=True):
-            for guilty in step(bank, counts, hour):
-                if open_until.get(guilty.feature, -1) < bank.steps:
+        for at, counts in zip(starts(hours, panes_an_hour), timed.panes(hours, panes_an_hour), strict=True):
+            for guilty in step(watch, counts, at):
+                if open_until.get(guilty.feature, -1) < at:
                     found.append(f"{'clustered' if guilty.feature < clustered else 'independent'} {guilty.direction}")
-                open_until[guilty.feature] = bank.steps + OPEN_DAYS * 24 * panes_an_hour
+                open_until[guilty.feature] = at + OPEN_DAYS * 24 * HOUR * 1000
     return found
 
 
-def step(bank: Bank, counts: NDArray[np.int64], hour: int) -> list[Guilty]:
+def starts(hours: NDArray[np.int64], panes: int) -> list[int]:
+    """Starts of panes, milliseconds since the epoch, from the hour of each, so many to an hour."""
+    within = np.arange(len(hours)) % panes * (HOUR // panes)
+    found: list[int] = (START_AT + (hours * HOUR + within) * 1000).tolist()
+    return found
+
+
+def step(watch: Watch, counts: NDArray[np.int64], at: int) -> list[Guilty]:
     """Whom a pane's alarm is laid on; nobody, where there is none."""
-    bank.step(counts, (hour % 24,))
-    return bank.guilty(float(bank.evidence.max()))[:1] if bank.level >= 1.0 else []
+    watch.take(at, counts)
+    return watch.guilty(float(watch.parts.max()))[:1] if watch.level >= 1.0 else []
 
 
 def delays(family: Family, series: Series, endpoints: int, seed: int, drifting: Sequence[Drifting]) -> list[Found]:
@@ -161,30 +169,30 @@ def delays(family: Family, series: Series, endpoints: int, seed: int, drifting: 
 
 
 def _runs(timed: Timed, asked: Drifting, rng: np.random.Generator) -> list[_Run]:
-    panes, threshold = asked.panes_an_hour, float(DAYS * 24 * asked.panes_an_hour)
-    bank = Bank(timed.alternatives(threshold, panes), threshold)
+    panes = asked.panes_an_hour
+    watch = timed.watch(panes)
     hours = timed.hours(0, _WARM_HOURS, panes)
-    for hour, counts in zip(hours.tolist(), timed.panes(hours, panes), strict=True):
-        bank.step(counts, (hour % 24,))
-    if bank.level >= 1.0:
+    for at, counts in zip(starts(hours, panes), timed.panes(hours, panes), strict=True):
+        watch.take(at, counts)
+    if watch.level >= 1.0:
         # An alert is open before anything drifts: there is nothing to be first.
         return []
-    steps, values = bank.steps, bank.values.copy()
+    state, arrays = watch.to_state()
     hours = timed.hours(_WARM_HOURS, asked.hours, panes)
     usual = timed.panes(hours, panes)
     clustered, count = timed.traffic.clustered, len(timed.traffic.features)
     all_such = np.arange(clustered) if asked.is_clustered else np.arange(clustered, count)
     found = []
     for index in rng.permutation(all_such)[: asked.features].tolist():
-        bank.restore(steps, values)
+        watch.restore(state, arrays)
         drifted = DRIFTS[asked.drift](timed.traffic.features[index])
-        found.append(_run(timed, bank, index, drifted, hours, panes, usual))
+        found.append(_run(timed, watch, index, drifted, hours, panes, usual))
     return found
 
 
 def _run(
     timed: Timed,
-    bank: Bank,
+    watch: Watch,
     index: int,
     drifted: Feature,
     hours: NDArray[np.int64],
@@ -196,11 +204,10 @@ def _run(
     # A day at a time: most drifts are found in the first.
     for start in range(0, len(hours), 24 * panes):
         part = slice(start, start + 24 * panes)
-        for hour, counts in zip(
-            hours[part].tolist(), timed.drifting(index, drifted, hours[part], panes, usual[part]), strict=True
-        ):
+        drawn = timed.drifting(index, drifted, hours[part], panes, usual[part])
+        for hour, at, counts in zip(hours[part].tolist(), starts(hours[part], panes), drawn, strict=True):
             records += int(rows[hour])
-            guilty = [one.feature for one in step(bank, counts, hour)]
+            guilty = [one.feature for one in step(watch, counts, at)]
             if guilty and first is None:
                 first = guilty[0] == index
             if index in guilty:

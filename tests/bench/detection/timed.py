@@ -20,7 +20,7 @@ from streamer.core.baseline.model import Baseline, FeatureBaseline, check
 from streamer.core.baseline.patterns import patterns_of
 from streamer.core.baseline.survey import FEW_VALUES
 from streamer.core.baseline.timeline import HOUR, Calendar, Steps, calendar_of, timeline_of, zone_of
-from streamer.core.detectors.alternatives import Alternatives, alternatives_of
+from streamer.core.detectors.watch import Watch
 from streamer.core.layout import Layout
 from streamer.core.schema import Kind, Side
 from tests.bench.detection.sources import Feature
@@ -31,6 +31,7 @@ Counts = NDArray[np.int64]
 
 # A Monday's midnight.
 START_AT: Final = 1_704_067_200_000
+MONTH_SECONDS: Final = 30 * 86_400
 _SAMPLE_ROWS: Final = 10_000
 
 
@@ -61,9 +62,9 @@ class Timed:
         by_step = [_inside(self._drawn(i, own, hours, traffic.rows)) for i, own in enumerate(traffic.features)]
         self.layout = Layout(timed(rough, columns, by_step, traffic.rows[: self.first_hour]))
 
-    def alternatives(self, threshold: float, panes: int) -> Alternatives:
-        """As the product finds them for so many panes an hour."""
-        return alternatives_of(self.layout, threshold, HOUR / panes)
+    def watch(self, panes: int, layout: Layout | None = None) -> Watch:
+        """The product's, for so many panes an hour, of the endpoint's baseline or of another."""
+        return Watch(layout or self.layout, MONTH_SECONDS, HOUR // panes)
 
     def hours(self, first: int, count: int, panes: int) -> Counts:
         """Hour of each pane, so many to an hour, counted from the end of the baseline; shape (panes,)."""

@@ -8,12 +8,20 @@ import numpy as np
 from streamer.core.baseline.refit import refitted
 from streamer.core.baseline.timeline import HOUR
 from streamer.core.baseline.weather import Weather
-from streamer.core.detectors.alternatives import alternatives_of
-from streamer.core.detectors.bank import Bank
 from streamer.core.layout import Layout
 from streamer.core.track import DOUBTED
-from tests.bench.detection.clustered import DAYS, OPEN_DAYS, SURE, Alerts, Series, endpoint, step, upper_mean
-from tests.bench.detection.timed import START_AT, Timed
+from tests.bench.detection.clustered import (
+    DAYS,
+    OPEN_DAYS,
+    SURE,
+    Alerts,
+    Series,
+    endpoint,
+    starts,
+    step,
+    upper_mean,
+)
+from tests.bench.detection.timed import Timed
 from tests.bench.detection.traffic import Family
 
 YOUNG_DAYS: Final = 14
@@ -36,27 +44,24 @@ def young(family: Family, series: Series, months: int, seed: int, *, is_refitted
 
 
 def _watch(timed: Timed, is_refitted: bool) -> list[int]:
-    """Hours at which an alert began."""
-    threshold = float(DAYS * 24)
-    bank = Bank(timed.alternatives(threshold, 1), threshold)
+    """Times at which an alert began."""
+    watch = timed.watch(1)
     weather = Weather(timed.layout.baseline, timed.layout.size) if is_refitted else None
     found: list[int] = []
     open_until: dict[int, int] = {}
     hours = timed.hours(0, DAYS * 24, 1)
-    for at, (hour, counts) in enumerate(zip(hours.tolist(), timed.panes(hours, 1), strict=True)):
-        for guilty in step(bank, counts, hour):
+    for at, counts in zip(starts(hours, 1), timed.panes(hours, 1), strict=True):
+        for guilty in step(watch, counts, at):
             if open_until.get(guilty.feature, -1) < at:
                 found.append(at)
-            open_until[guilty.feature] = at + OPEN_DAYS * 24
+            open_until[guilty.feature] = at + OPEN_DAYS * 24 * HOUR * 1000
         if weather is None:
             continue
-        pane_at = START_AT + hour * HOUR * 1000
-        weather.take(pane_at, counts)
+        weather.take(at, counts)
         if max(open_until.values(), default=-1) >= at:
-            weather.spoil(pane_at)
-        elif weather.is_due and bank.level < DOUBTED:
+            weather.spoil(at)
+        elif weather.is_due and watch.level < DOUBTED:
             weather.used = len(weather.days)
-            known = Layout(refitted(timed.layout, weather.table(), "UTC"))
-            bank = Bank(alternatives_of(known, threshold, HOUR), threshold)
+            watch = timed.watch(1, Layout(refitted(timed.layout, weather.table(), "UTC")))
             weather = None if weather.is_enough else weather
     return found
