@@ -3,8 +3,12 @@
 import time
 
 import msgspec
+import numpy as np
 
 from streamer.bench.records import START_AT, baseline, captures
+from streamer.core.baseline.hourly import HOURS
+from streamer.core.baseline.timeline import HOUR
+from streamer.core.baseline.weather import ENOUGH_DAYS, Weather
 from streamer.core.detectors.watch import Watch
 from streamer.core.engine import Engine
 from streamer.core.layout import Layout
@@ -17,6 +21,7 @@ RECORDS = 20_000
 ROUNDS = 5
 _MONTH_SECONDS = 2_592_000
 _PANE_SECONDS = 10
+_DAY = 86_400_000
 _NOW = START_AT + 365 * 86_400_000
 
 
@@ -32,7 +37,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     share : float
         Part of the whole that detection is.
     state_bytes : float
-        Of a feature in a snapshot.
+        Of a feature in a snapshot, when its young baseline has the most weather with it.
     """
 
     records: int
@@ -68,7 +73,6 @@ def measure(records: int, seed: int = 1) -> Evidence:
                 engine.ingest(batch, _NOW)
             took = (time.process_time() - start) / (records - PANE_RECORDS) * 1e6
             least[asked] = min(took, least.get(asked, took))
-    _, arrays = Watch(Layout(known), _MONTH_SECONDS, _PANE_SECONDS).to_state()
     without, detecting = least[None], least[_MONTH_SECONDS]
     return Evidence(
         records=records,
@@ -77,5 +81,17 @@ def measure(records: int, seed: int = 1) -> Evidence:
         without=without,
         detecting=detecting,
         share=1 - without / detecting,
-        state_bytes=sum(array.nbytes for array in arrays.values()) / FEATURES,
+        state_bytes=_state_bytes(Layout(known), seed),
     )
+
+
+def _state_bytes(layout: Layout, seed: int) -> float:
+    chance, weather = np.random.default_rng(seed), Weather(layout)
+    shares = [layout.baseline_counts(cells) / max(cells.baseline.rows, 1) for cells in layout.features]
+    for hour in range(ENOUGH_DAYS * HOURS - 1):
+        # Hours are not alike in their traffic.
+        rows = chance.poisson(PANE_RECORDS * HOUR // _PANE_SECONDS * (1 + hour % HOURS) // HOURS)
+        counts = np.concatenate([chance.multinomial(rows, of) for of in shares]).astype(np.int64)
+        weather.take(START_AT // _DAY * _DAY + hour * HOUR * 1000, counts)
+    kept = [*Watch(layout, _MONTH_SECONDS, _PANE_SECONDS).to_state()[1].values(), *weather.to_state()[1].values()]
+    return sum(array.nbytes for array in kept) / len(layout.features)

@@ -167,8 +167,8 @@ def _freeze_track(i: int, track: Generation, arrays: Arrays) -> _Track:
         arrays |= {f"{i}/{name}": array for name, array in own.items()}
     weather = None
     if track.weather is not None:
-        weather, arrays[f"{i}/weather"], days = track.weather.to_state()
-        arrays |= {f"{i}/weather/{day}": packed for day, packed in zip(weather.days, days, strict=True)}
+        weather, own = track.weather.to_state()
+        arrays |= {f"{i}/{name}": array for name, array in own.items()}
     return _Track(
         variant=track.key.variant,
         version=track.key.version,
@@ -313,11 +313,10 @@ def _thaw_track(
     if track.refit is not None and state.weather is None:
         # Four weeks are in.
         track.weather = None
+    mine = {name.removeprefix(f"{i}/"): array for name, array in arrays.items() if name.startswith(f"{i}/")}
     if fits and state.weather is not None and track.weather is not None:
-        days = [array_of(arrays, f"{i}/weather/{day}").astype(np.uint8) for day in state.weather.days]
-        track.weather.restore(state.weather, array_of(arrays, f"{i}/weather").astype(np.int64), days)
+        track.weather.restore(state.weather, mine)
     if fits and state.watch is not None and track.watch is not None:
-        mine = {name.removeprefix(f"{i}/"): array for name, array in arrays.items() if name.startswith(f"{i}/")}
         track.watch.restore(state.watch, mine)
     if fits and state.roster is not None and track.roster is not None:
         track.roster.restore(state.roster)

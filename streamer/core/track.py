@@ -107,7 +107,7 @@ class Track:
         self.refit = self.watch = self.weather = None
         asked, hourly = self.settings.false_alarms_apart is not None, self.settings.spans.pane <= HOUR
         if asked and hourly and days_of(baseline) < ENOUGH_DAYS:
-            self.weather = Weather(baseline, self.layout.size)
+            self.weather = Weather(self.layout)
         if asked and refit is not None:
             self.refit, self.watch = refit, self._watch(Layout(refit))
         elif asked and not (baseline.learned and hourly):

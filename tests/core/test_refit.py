@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from streamer.core.baseline.build import BuildOptions, Chunk, build
 from streamer.core.baseline.dispersion import dispersion_of
+from streamer.core.baseline.hourly import Hourly, ended
 from streamer.core.baseline.model import Baseline, Dispersion, check
+from streamer.core.baseline.patterns import middles_of, scores_of
 from streamer.core.baseline.refit import pooled, refitted
 from streamer.core.baseline.weather import ENOUGH_DAYS, Weather
 from streamer.core.engine import Engine
@@ -21,7 +22,7 @@ from streamer.core.profile import Profile
 from streamer.core.settings import EndpointSettings, EngineSettings, Limits, Spans
 from streamer.core.track import Track
 from streamer.core.types import Action, Key
-from tests.strategies import baseline, batch, capture, number
+from tests.strategies import baseline, batch, capture, category, number
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -56,41 +57,93 @@ def fed(weather: Weather, counts: Counts, first: int = 0) -> Weather:
     return weather
 
 
-@given(arrays(np.int64, (24, 5), elements=st.integers(0, 2**31 - 1)), st.integers(1, 3))
-def test_a_day_comes_back_as_it_was_counted(counts: Counts, times: int) -> None:
-    weather = Weather(baseline(number("x")), 5)
+SMALL = Layout(baseline(number("x"), category("k")))
+
+
+def of_a_day(chance: np.random.Generator, rows: int) -> Counts:
+    """Hours of a day, of about so many rows each, shape (24, SMALL.size)."""
+    found = np.zeros((24, SMALL.size), np.int64)
+    for cells in SMALL.features:
+        shares = chance.dirichlet(np.ones(cells.stop - cells.start))
+        found[:, cells.start : cells.stop] = chance.multinomial(rows, shares, 24)
+    return found
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0, 1, 7, 400, 30_000, 10_000_000]), st.integers(1, 3))
+@settings(max_examples=40, deadline=None)
+def test_a_days_cells_and_rows_come_back_as_they_were_and_its_sums_nearly(seed: int, rows: int, times: int) -> None:
+    counts, hourly = of_a_day(np.random.default_rng(seed), rows), Hourly(SMALL)
+    weather = Weather(SMALL)
     for day in range(times):
         fed(weather, counts, 24 * day)
     fed(weather, counts[:1], 24 * times)
-    kept = [day for day in range(times) if counts.any()]
-    assert list(weather.days) == [START // DAY + day for day in kept]
-    if kept:
-        assert (weather.table().by_step == np.tile(counts, (times, 1))).all()
+    assert list(weather.days) == [START // DAY + day for day in range(times) if rows]
+    if not rows:
+        return
+    table = weather.table()
+    assert (table.counts == times * counts.sum(axis=0)).all()
+    assert (table.hours[:, 0] == rows).all()
+    exact = np.tile([hourly.of(own) for own in counts], (times, 1))
+    # A unit is half a deviation of independent rows, or a 128th of them; half of one is lost at each end of a block.
+    like = np.maximum(exact.mean(axis=0), 0.0)
+    like[hourly.scored] = rows
+    unit = np.maximum(np.maximum(0.5 * np.sqrt(like), like / 128), 1.0) + 1e-5 * rows
+    assert (np.abs(table.hours - exact) <= unit).all()
+    for day in range(times):
+        hours = slice(24 * day, 24 * day + 24)
+        assert (np.abs(table.hours[hours].sum(axis=0) - exact[hours].sum(axis=0)) <= unit / 2 + 1e-4 * rows).all()
+
+
+@pytest.mark.parametrize("rows", [100, 100_000])
+def test_a_number_takes_no_more_bytes_of_a_day_the_busier_it_is(rows: int) -> None:
+    weather = Weather(SMALL)
+    for day in range(4):
+        fed(weather, of_a_day(np.random.default_rng(day), rows), 24 * day)
+    assert max(len(packed) for packed in weather.days.values()) < 700
+
+
+def test_what_is_kept_of_hours_tells_scores_as_their_cells_do() -> None:
+    layout = Layout(timed(14))
+    counts = panes(layout, 24 * 28)
+    cells = layout.features[0]
+    # The traffic's mean moves, and what is spread around it is told around the new one.
+    counts[:, cells.start + 12] += 15
+    weather = fed(Weather(layout), np.vstack([counts, counts[:1]]))
+    inside = ended(counts[:, cells.start : cells.stop])
+    whole = inside.sum(axis=0)
+    middles = np.array([middles_of(cells.baseline)[0], *middles_of(cells.baseline), middles_of(cells.baseline)[-1]])
+    told = weather.table().scores(0, whole)
+    for name, score in scores_of(middles, whole).items():
+        sums = inside @ score
+        rest = told[name] - sums
+        rest -= inside.sum(axis=1) * (rest.sum() / inside.sum())
+        assert np.square(rest).mean() < 0.05 * np.square(sums - sums.mean()).mean(), name
 
 
 def test_days_with_an_incident_have_no_rows() -> None:
-    weather = Weather(baseline(number("x")), 2)
-    ones = np.ones((24, 2), np.int64)
+    weather = Weather(SMALL)
+    ones = np.ones((24, SMALL.size), np.int64)
     for day in range(6):
         fed(weather, ones, 24 * day)
         if day == 3:
             # Found on the fourth day, it began on the third.
             weather.spoil(START + 2 * DAY + HOUR)
     fed(weather, ones[:1], 24 * 6)
-    by_day = weather.table().by_step.reshape(6, 24, 2).sum(axis=(1, 2))
-    assert by_day.tolist() == [48, 48, 0, 0, 48, 48]
+    table = weather.table()
+    assert table.hours.reshape(6, 24, -1)[:, :, 0].any(axis=1).tolist() == [True, True, False, False, True, True]
+    assert table.counts.tolist() == [4 * 24] * SMALL.size
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(1, 24 * 5 - 1), st.booleans())
 def test_weather_restored_anywhere_is_weather_never_stopped(cut: int, spoilt: bool) -> None:
-    counts = np.random.default_rng(3).poisson(3.0, (24 * 5 + 1, 4)).astype(np.int64)
-    whole, first = (Weather(baseline(number("x")), 4) for _ in range(2))
+    counts = np.random.default_rng(3).poisson(3.0, (24 * 5 + 1, SMALL.size)).astype(np.int64)
+    whole, first = Weather(SMALL), Weather(SMALL)
     for weather in (whole, first):
         fed(weather, counts[:cut])
         if spoilt:
             weather.spoil(START + (cut - 1) * HOUR)
-    second = Weather(baseline(number("x")), 4)
+    second = Weather(SMALL)
     second.restore(*first.to_state())
     for weather in (whole, second):
         fed(weather, counts[cut:], cut)
@@ -99,8 +152,8 @@ def test_weather_restored_anywhere_is_weather_never_stopped(cut: int, spoilt: bo
 
 
 def test_days_that_a_long_silence_made_old_do_not_make_a_refit_due() -> None:
-    weather = Weather(baseline(number("x")), 2)
-    ones = np.ones((24, 2), np.int64)
+    weather = Weather(SMALL)
+    ones = np.ones((24, SMALL.size), np.int64)
     fed(weather, ones, 0)
     fed(weather, ones, 24)
     fed(weather, ones, 24 * 100)
@@ -147,7 +200,7 @@ def test_a_refit_has_the_rows_of_both_in_the_same_cells() -> None:
     # Two beyond the range, and one of a category never seen.
     counts[5, layout.features[0].start + 1] += 2
     counts[5, layout.features[1].stop - 2] += 1
-    found = refitted(layout, fed(Weather(layout.baseline, layout.size), counts).table(), "UTC")
+    found = refitted(layout, fed(Weather(layout), counts).table(), "UTC")
     check(found)
     both = Layout(found)
     assert both.size == layout.size
@@ -167,7 +220,7 @@ def test_a_shift_between_hours_that_only_the_traffic_shows_is_learned() -> None:
     top = counts[:, cells.stop - 5].copy()
     counts[np.arange(len(counts)) % 24 == 6, cells.stop - 5] += 40
     assert top.sum() < counts[:, cells.stop - 5].sum()
-    found = refitted(layout, fed(Weather(layout.baseline, layout.size), counts).table(), "UTC")
+    found = refitted(layout, fed(Weather(layout), counts).table(), "UTC")
     by_hour = found.features[layout.features.index(cells)].scores_by_hour["value"]
     assert max(range(24), key=lambda hour: by_hour[hour]) == 6
 
@@ -210,10 +263,10 @@ def test_a_baseline_of_two_weeks_is_refitted_weekly_until_four_are_in() -> None:
 def test_a_silence_between_the_days_is_no_traffic_to_know_by() -> None:
     layout = Layout(timed(14))
     counts = panes(layout, 7 * 24 + 1)
-    weather = fed(fed(Weather(layout.baseline, layout.size), counts[: 4 * 24]), counts[4 * 24 :], 40 * 24)
+    weather = fed(fed(Weather(layout), counts[: 4 * 24]), counts[4 * 24 :], 40 * 24)
     table = weather.table()
     found = refitted(layout, table, "UTC")
-    assert len(table.by_step) == 43 * 24
+    assert len(table.hours) == 43 * 24
     assert found.timeline is not None
     assert found.timeline.steps == (14 + 7) * 24
 

@@ -42,7 +42,7 @@ CORE_STANDARD = {
     "hashlib",
     "heapq",
     "io",  # csv.reader over text in memory
-    "zlib",  # bytes in memory
+    "bz2",  # bytes in memory
     "itertools",
     "json",
     "math",

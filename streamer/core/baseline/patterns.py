@@ -1,5 +1,6 @@
 """Patterns: how the scores of a number's values vary with time, and at which hours they differ."""
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -60,32 +61,62 @@ def patterns_of(
     calendar : Calendar or None
         ``None``: no hours.
     """
-    found = Patterns({}, {}, 0.0)
     value = standardised(means, counts)
     if value is None:
-        return found
+        return Patterns({}, {}, 0.0)
+    sums = {name: by_step @ score for name, score in scores_of(means, counts).items()}
+    dispersion, by_hour = over_time(sums, by_step.sum(axis=1).astype(np.float64), calendar)
+    return Patterns(dispersion, by_hour, value[1])
+
+
+def scores_of(means: NDArray[np.float64], counts: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """Score of each cell by the scores' names, standardised over the counts; none of a constant.
+
+    Parameters
+    ----------
+    means : ndarray, shape (cells,), float64
+        Mean of each value cell.
+    counts : ndarray, shape (cells,), int64
+        Rows in each.
+    """
+    value, rank = standardised(means, counts), standardised(ranks_of(counts), counts)
+    if value is None:
+        return {}
     scores = {"value": value[0], "spread": spread_of(value[0])}
-    rank = standardised(ranks_of(counts), counts)
     if rank is not None:
         scores |= {"rank": rank[0], "rank spread": spread_of(rank[0])}
-    for name, score in scores.items():
-        scaled = standardised(score, counts)
-        if scaled is None:
-            continue
-        rows = by_step.sum(axis=1).astype(np.float64)
-        sums = by_step @ scaled[0]
+    several = {name: standardised(score, counts) for name, score in scores.items()}
+    return {name: scaled[0] for name, scaled in several.items() if scaled is not None}
+
+
+def over_time(
+    sums: Mapping[str, NDArray[np.float64]], rows: NDArray[np.float64], calendar: Calendar | None
+) -> tuple[dict[str, Dispersion], dict[str, tuple[float, ...]]]:
+    """Dispersion of scores, and their means by hour, as of ``Patterns``.
+
+    Parameters
+    ----------
+    sums : mapping of str to ndarray, shape (steps,), float64
+        Of each score, whose variance is 1, over each step's rows.
+    rows : ndarray, shape (steps,), float64
+        Rows with a value.
+    calendar : Calendar or None
+        ``None``: no hours.
+    """
+    dispersion: dict[str, Dispersion] = {}
+    by_hour: dict[str, tuple[float, ...]] = {}
+    for name, raw in sums.items():
         # Rows without a time may have counted in the score.
-        sums -= rows * (sums.sum() / max(rows.sum(), 1.0))
-        dispersion, by_hour = score_dispersion(sums, rows, calendar)
-        if dispersion is not None:
-            found.dispersion[name] = dispersion
-        if calendar is None or np.abs(by_hour).max(initial=0.0) <= _LEAST_PROFILE:
-            continue
-        found.by_hour[name] = short(by_hour)
-        over_days = day_dispersion(sums, rows, calendar) if name in OF_DAYS else None
-        if over_days is not None:
-            found.dispersion[by_day(name)] = over_days
-    return found._replace(deviation=value[1])
+        centred = raw - rows * (raw.sum() / max(rows.sum(), 1.0))
+        found, profile = score_dispersion(centred, rows, calendar)
+        if calendar is not None and np.abs(profile).max(initial=0.0) > _LEAST_PROFILE:
+            by_hour[name] = short(profile)
+            of_days = day_dispersion(centred, rows, calendar) if name in OF_DAYS else None
+            if of_days is not None:
+                dispersion[by_day(name)] = of_days
+        if found is not None:
+            dispersion[name] = found
+    return dispersion, by_hour
 
 
 def by_day(score: str) -> str:

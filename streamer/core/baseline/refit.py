@@ -6,7 +6,7 @@ told of is learned with it; a week's worth is not.
 """
 
 from collections.abc import Mapping
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -20,15 +20,14 @@ from streamer.core.baseline.dispersion import (
     shares_by_time,
     short,
 )
+from streamer.core.baseline.hourly import HOURS, ended
 from streamer.core.baseline.model import Baseline, Dispersion, FeatureBaseline, Share, Timeline, growth_of
-from streamer.core.baseline.patterns import BEYOND, is_by_day, middles_of, patterns_of
+from streamer.core.baseline.patterns import is_by_day, over_time
 from streamer.core.baseline.timeline import HOUR, LEAST_DAYS, Calendar, calendar_of, zone_of
 from streamer.core.baseline.weather import Table, days_of
-from streamer.core.layout import FeatureCells, Layout
+from streamer.core.layout import Layout
 
-_Count = TypeVar("_Count", np.int32, np.int64)
 _COLUMN: Final = "event time"
-_DAY_STEPS: Final = 24
 
 
 def refitted(layout: Layout, table: Table, time_zone: str) -> Baseline:
@@ -52,7 +51,7 @@ def refitted(layout: Layout, table: Table, time_zone: str) -> Baseline:
     baseline = layout.baseline
     zone = baseline.timeline.time_zone if baseline.timeline is not None else time_zone
     pool = _Pool(baseline, table, calendar_of(table.steps, zone_of(zone)))
-    features = tuple(pool.feature(layout, cells) for cells in layout.features)
+    features = tuple(pool.feature(layout, at) for at in range(len(layout.features)))
     timeline = Timeline(
         column=_COLUMN,
         start_at=table.steps.start_at,
@@ -78,37 +77,37 @@ class _Pool:
         own = days_of(baseline) if same and days_of(baseline) >= LEAST_DAYS else 0.0
         self._part = own / (own + table.days)
 
-    def feature(self, layout: Layout, cells: FeatureCells) -> FeatureBaseline:
+    def feature(self, layout: Layout, at: int) -> FeatureBaseline:
         """One feature."""
-        f, by_step = cells.baseline, self._table.by_step[:, cells.start : cells.stop]
-        counts = layout.baseline_counts(cells) + by_step.sum(axis=0, dtype=np.int64)
-        rows = by_step.sum(axis=1, dtype=np.int64)
-        hits = by_step[:, (-2 if cells.is_number else -1) :].sum(axis=1, dtype=np.int64)
-        missing, missing_by_hour = missing_dispersion(hits, rows, self._calendar)
+        cells, series = layout.features[at], self._table.series(at)
+        f = cells.baseline
+        counts = layout.baseline_counts(cells) + self._table.counts[cells.start : cells.stop]
+        missing, missing_by_hour = missing_dispersion(series.absent, series.rows, self._calendar)
         live, hours, shares = {"missing": missing}, f.scores_by_hour, f.shares
         if cells.is_number:
             # Evidence does not ask for that of a number's cells as a whole, which takes the longest.
-            patterns = patterns_of(_places(f), _with_ends(counts[None])[0], _with_ends(by_step), self._calendar)
-            live |= patterns.dispersion
-            own = {name: f.score_by_hour(name) for name in (*f.scores_by_hour, *patterns.by_hour)}
-            hours = self._hours(own, patterns.by_hour)
+            valued = np.maximum(series.rows - series.absent, 0).astype(np.float64)
+            of_scores, by_hour = over_time(self._table.scores(at, ended(counts)), valued, self._calendar)
+            live |= of_scores
+            own = {name: f.score_by_hour(name) for name in (*f.scores_by_hour, *by_hour)}
+            hours = self._hours(own, by_hour)
         else:
-            valued = by_step[:, :-2]
-            live["value"] = live["cells"] = together = cells_dispersion(valued)
+            live["value"] = live["cells"] = together = cells_dispersion(series.cells)
             names = f.feature.values[: len(f.counts)]
-            shares = self._shares(f, shares_by_time(valued, together, names, self._calendar))
+            shares = self._shares(f, shares_by_time(series.cells, together, names, self._calendar))
         dispersion = {
-            name: self._dispersion(f.dispersion.get(name), one, _DAY_STEPS if is_by_day(name) else 1)
+            name: self._dispersion(f.dispersion.get(name), one, HOURS if is_by_day(name) else 1)
             for name, one in live.items()
         }
         absent = (f.missing + f.mistyped) / max(f.rows, 1)
+        seen = int(series.absent.sum()) / max(int(series.rows.sum()), 1)
         return msgspec.structs.replace(
             f,
             **_counted(counts, len(f.counts), is_number=cells.is_number),
             dispersion={**f.dispersion, **{name: one for name, one in dispersion.items() if one is not None}},
             scores_by_hour=hours,
             shares=shares,
-            missing_by_hour=self._hour(f.missing_by_hour, missing_by_hour, absent, hits.sum() / max(rows.sum(), 1)),
+            missing_by_hour=self._hour(f.missing_by_hour, missing_by_hour, absent, seen),
         )
 
     def _hours(
@@ -185,20 +184,6 @@ def pooled(own: Dispersion, own_steps: int, live: Dispersion, live_steps: int) -
             rows.append(2 * rows[-1])
     kept = rows[: len(ratio)]
     return Dispersion(rows=short(np.array(kept)), ratio=short(np.array(ratio)), degrees=short(np.array(degrees)))
-
-
-def _with_ends(by_step: NDArray[_Count]) -> NDArray[_Count]:
-    """Rows with a value, one cell more on each side for those outside the range."""
-    found: NDArray[_Count] = np.add.reduceat(by_step[:, :-2], [0, *range(2, by_step.shape[1] - 3)], axis=1)
-    return found
-
-
-def _places(f: FeatureBaseline) -> NDArray[np.float64]:
-    """Where the value cells are, and those outside the range: as much further out as their scores are."""
-    middles, counts = middles_of(f), np.array(f.counts)
-    mean = float(counts @ middles) / max(int(counts.sum()), 1)
-    apart = (middles - mean)[[0, -1]] * BEYOND
-    return np.concatenate([[mean + apart[0]], middles, [mean + apart[1]]])
 
 
 def _counted(counts: NDArray[np.int64], cells: int, *, is_number: bool) -> dict[str, object]:

@@ -4,68 +4,85 @@ Days with an incident are left out: they are not what is usual. Kept by the day,
 are read again only once a week.
 """
 
-import zlib
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.core.baseline.hourly import HOURS, Hourly, Series
 from streamer.core.baseline.model import Baseline
 from streamer.core.baseline.timeline import HOUR, LEAST_DAYS, Steps
+from streamer.core.blob import array_of
+from streamer.core.layout import Layout
 
 # A baseline that spans so many days knows its weather well enough (detection.md 8.4): fewer don't show how
 # weekdays and weeks differ, four of each weekday do.
 ENOUGH_DAYS: Final = 28
-_HOURS: Final = 24
-_DAY: Final = _HOURS * HOUR * 1000
+_HOUR: Final = HOUR * 1000
+_DAY: Final = HOURS * _HOUR
 _WEEK_DAYS: Final = 7
 # Older days than that are of another season, and a table is not to grow with a long silence.
 _OLDEST_DAYS: Final = 2 * ENOUGH_DAYS
 
 
 class WeatherState(msgspec.Struct, frozen=True):
-    """Weather as it stands in a snapshot; the days' bytes and the open day's counts are kept beside it.
+    """Weather as it stands in a snapshot; the days' bytes, and what the open one has, are kept beside it.
 
     Attributes
     ----------
     days : list of int
         Those kept, since the epoch.
-    day : int or None
-        The open one.
+    hour : int or None
+        The open one, since the epoch.
     spoilt : bool
-        Whether it will be left out.
+        Whether its day will be left out.
     used : int
         Days that were in when it was last refitted.
     """
 
     days: list[int]
-    day: int | None
+    hour: int | None
     spoilt: bool
     used: int
 
 
 class Table(NamedTuple):
-    """Counts of all days kept.
+    """All days kept.
 
     Attributes
     ----------
     steps : Steps
         Hours, from the first day to the last.
-    by_step : ndarray, shape (steps, cells), int32
-        Days left out have no rows.
+    hourly : Hourly
+        What is kept of each.
+    hours : ndarray, shape (steps, width), float64
+        That; days left out have no rows.
+    counts : ndarray, shape (cells,), int64
+        Rows in each cell, of all days.
     days : int
         Days kept: those left out, and those of a silence, are known nothing of.
     """
 
     steps: Steps
-    by_step: NDArray[np.int32]
+    hourly: Hourly
+    hours: NDArray[np.float64]
+    counts: NDArray[np.int64]
     days: int
 
     @property
     def known_steps(self) -> int:
         """Hours of the days kept."""
-        return self.days * _HOURS
+        return self.days * HOURS
+
+    def series(self, feature: int) -> Series:
+        """What they tell of a feature."""
+        return self.hourly.series(self.hours, feature)
+
+    def scores(self, feature: int, counts: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+        """Sums of a number's scores, whose variance over these rows is 1."""
+        return self.hourly.scores(self.hours, feature, counts)
 
 
 def days_of(baseline: Baseline) -> float:
@@ -75,14 +92,12 @@ def days_of(baseline: Baseline) -> float:
 
 
 class Weather:
-    """Hourly counts of one key.
+    """Hourly traffic of one key.
 
     Parameters
     ----------
-    baseline : Baseline
-        What it is watched by.
-    size : int
-        Cells of its layout.
+    layout : Layout
+        Of the baseline it is watched by.
 
     Attributes
     ----------
@@ -92,14 +107,17 @@ class Weather:
         Days that were in when it was last refitted.
     """
 
-    def __init__(self, baseline: Baseline, size: int) -> None:
-        self._own = days_of(baseline)
-        self._size = size
+    def __init__(self, layout: Layout) -> None:
+        self._own = days_of(layout.baseline)
+        self._hourly = Hourly(layout)
         self.days: dict[int, bytes] = {}
         self.used = 0
-        self._day: int | None = None
-        self._counts = np.zeros((_HOURS, size), np.int64)
+        self._hour: int | None = None
         self._spoilt = False
+        # Rows of the open hour, and of its day's hours before it; and what is kept of these.
+        self._open = np.zeros(layout.size, np.int64)
+        self._day = np.zeros(layout.size, np.int64)
+        self._hours = np.zeros((HOURS, self._hourly.width), np.float32)
 
     def take(self, pane_at: int, counts: NDArray[np.int64]) -> None:
         """Count a pane, of an hour at most.
@@ -111,20 +129,31 @@ class Weather:
         counts : ndarray, shape (size,), int64
             Rows in each cell.
         """
-        day, within = divmod(pane_at, _DAY)
-        if day != self._day:
-            self._end_day(day)
-        self._counts[within // (HOUR * 1000)] += counts
+        hour = pane_at // _HOUR
+        if hour != self._hour:
+            self._end_hour()
+            if self._hour is None or hour // HOURS != self._hour // HOURS:
+                self._end_day()
+            self._hour = hour
+        self._open += counts
 
-    def _end_day(self, following: int) -> None:
-        if self._day is not None and not self._spoilt and self._counts.any():
-            self.days[self._day] = _packed(self._counts)
-            for day in [d for d in self.days if d <= self._day - _OLDEST_DAYS]:
+    def _end_hour(self) -> None:
+        if self._hour is not None:
+            self._hours[self._hour % HOURS] = self._hourly.of(self._open)
+            self._day += self._open
+            self._open[:] = 0
+
+    def _end_day(self) -> None:
+        if self._hour is not None and not self._spoilt and self._day.any():
+            today = self._hour // HOURS
+            self.days[today] = self._hourly.packed(self._hours.astype(np.float64), self._day)
+            for day in [d for d in self.days if d <= today - _OLDEST_DAYS]:
                 del self.days[day]
                 # Those of before a long silence may never have been used.
                 self.used = max(self.used - 1, 0)
-        self._day, self._spoilt = following, False
-        self._counts[:] = 0
+        self._spoilt = False
+        self._day[:] = 0
+        self._hours[:] = 0
 
     def spoil(self, since_at: int) -> None:
         """Leave out the days from a time on, the open one included: something is wrong in them."""
@@ -145,33 +174,36 @@ class Weather:
         return self._own + len(self.days) >= ENOUGH_DAYS
 
     def table(self) -> Table:
-        """Counts of the days kept, which are at least one."""
+        """The days kept, which are at least one."""
         first, last = min(self.days), max(self.days)
-        steps = Steps(first * _DAY, (last + 1) * _DAY - 1, HOUR, (last + 1 - first) * _HOURS)
-        by_step = np.zeros((steps.length, self._size), np.int32)
+        steps = Steps(first * _DAY, (last + 1) * _DAY - 1, HOUR, (last + 1 - first) * HOURS)
+        hours, counts = np.zeros((steps.length, self._hourly.width)), np.zeros(self._hourly.size, np.int64)
         for day, packed in self.days.items():
-            at = (day - first) * _HOURS
-            by_step[at : at + _HOURS] = _unpacked(packed, self._size)
-        return Table(steps, by_step, len(self.days))
+            at = (day - first) * HOURS
+            hours[at : at + HOURS], of_day = self._hourly.unpacked(packed)
+            counts += of_day
+        return Table(steps, self._hourly, hours, counts, len(self.days))
 
-    def to_state(self) -> tuple[WeatherState, NDArray[np.int64], list[NDArray[np.uint8]]]:
-        """Everything needed to go on as if never stopped: state, open day and days."""
-        state = WeatherState(list(self.days), self._day, self._spoilt, self.used)
-        return state, self._counts.copy(), [np.frombuffer(packed, np.uint8) for packed in self.days.values()]
+    def to_state(self) -> tuple[WeatherState, dict[str, NDArray[np.generic]]]:
+        """Everything needed to go on as if never stopped."""
+        arrays: dict[str, NDArray[np.generic]] = {
+            "weather/open": self._open.copy(),
+            "weather/day": self._day.copy(),
+            "weather/hours": self._hours.copy(),
+        }
+        arrays |= {f"weather/{day}": np.frombuffer(packed, np.uint8) for day, packed in self.days.items()}
+        return WeatherState(list(self.days), self._hour, self._spoilt, self.used), arrays
 
-    def restore(self, state: WeatherState, counts: NDArray[np.int64], days: list[NDArray[np.uint8]]) -> None:
-        """Go on from a state."""
-        self.days = dict(zip(state.days, (day.tobytes() for day in days), strict=True))
-        self._day, self._spoilt, self.used = state.day, state.spoilt, state.used
-        self._counts = counts.copy()
+    def restore(self, state: WeatherState, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Go on from a state.
 
-
-def _packed(counts: NDArray[np.int64]) -> bytes:
-    # Bytes of one place in a number stand together, and hours of one cell: both are alike.
-    planes = counts.T.astype("<u4").reshape(-1).view(np.uint8).reshape(-1, 4).T
-    return zlib.compress(planes.tobytes(), 6)
-
-
-def _unpacked(packed: bytes, size: int) -> NDArray[np.int32]:
-    planes = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(4, -1)
-    return np.ascontiguousarray(planes.T).reshape(-1).view("<u4").reshape(size, _HOURS).T.astype(np.int32)
+        Raises
+        ------
+        StateError
+            An array is not there.
+        """
+        self.days = {day: array_of(arrays, f"weather/{day}").tobytes() for day in state.days}
+        self._hour, self._spoilt, self.used = state.hour, state.spoilt, state.used
+        self._open = array_of(arrays, "weather/open").astype(np.int64)
+        self._day = array_of(arrays, "weather/day").astype(np.int64)
+        self._hours = array_of(arrays, "weather/hours").astype(np.float32)

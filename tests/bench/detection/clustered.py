@@ -70,8 +70,12 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
         Records until an alert names the feature; infinite when fewer than half were found.
     found : float
         Share found in the longest time given.
+    alerts : int
+        Runs with an alert of any feature.
     named : float
         Share of first alerts, of whatever feature, that name the guilty one first.
+    anyway : float
+        Share of first alerts that the same hours raise by then without a drift, too: false ones.
     """
 
     family: Family
@@ -81,7 +85,9 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     runs: int
     median: float
     found: float
+    alerts: int
     named: float
+    anyway: float
 
 
 class Drifting(NamedTuple):
@@ -107,7 +113,9 @@ class Drifting(NamedTuple):
 
 class _Run(NamedTuple):
     records: float
+    # Whether the first alert names the guilty feature, and whether it is raised by then without a drift, too.
     first: bool | None
+    anyway: bool
 
 
 def endpoint(family: Family, series: Series, seed: int, at: int, days: int = BASELINE_DAYS) -> Timed:
@@ -182,12 +190,18 @@ def _runs(timed: Timed, asked: Drifting, rng: np.random.Generator) -> list[_Run]
     usual = timed.panes(hours, panes)
     clustered, count = timed.traffic.clustered, len(timed.traffic.features)
     all_such = np.arange(clustered) if asked.is_clustered else np.arange(clustered, count)
+    at_all = _first_alarm(watch, starts(hours, panes), usual)
     found = []
     for index in rng.permutation(all_such)[: asked.features].tolist():
         watch.restore(state, arrays)
         drifted = DRIFTS[asked.drift](timed.traffic.features[index])
-        found.append(_run(timed, watch, index, drifted, hours, panes, usual))
+        found.append(_run(timed, watch, index, drifted, hours, panes, usual, at_all))
     return found
+
+
+def _first_alarm(watch: Watch, at: Sequence[int], counts: NDArray[np.int64]) -> int:
+    """Start of the first pane that raises the alarm; beyond them all where none does."""
+    return next((start for start, own in zip(at, counts, strict=True) if step(watch, own, start)), at[-1] + 1)
 
 
 def _run(
@@ -198,8 +212,9 @@ def _run(
     hours: NDArray[np.int64],
     panes: int,
     usual: NDArray[np.int64],
+    at_all: int,
 ) -> _Run:
-    records, first = 0, None
+    records, first, anyway = 0, None, False
     rows = timed.traffic.rows // panes
     # A day at a time: most drifts are found in the first.
     for start in range(0, len(hours), 24 * panes):
@@ -210,9 +225,10 @@ def _run(
             guilty = [one.feature for one in step(watch, counts, at)]
             if guilty and first is None:
                 first = guilty[0] == index
+                anyway = not first and at >= at_all
             if index in guilty:
-                return _Run(float(records), first)
-    return _Run(math.inf, first)
+                return _Run(float(records), first, anyway)
+    return _Run(math.inf, first, anyway)
 
 
 def _found(family: Family, asked: Drifting, runs: Sequence[_Run]) -> Found:
@@ -226,7 +242,9 @@ def _found(family: Family, asked: Drifting, runs: Sequence[_Run]) -> Found:
         runs=len(runs),
         median=float(np.median(records)) if runs else math.inf,
         found=float(np.isfinite(records).mean()) if runs else 0.0,
+        alerts=len(first),
         named=sum(first) / len(first) if first else 0.0,
+        anyway=sum(run.anyway for run in runs) / len(first) if first else 0.0,
     )
 
 

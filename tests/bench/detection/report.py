@@ -28,17 +28,19 @@ _LEFT_OUT: Final = "open laws, metro, elec and air: left out, for no folder of o
 def lines(parts: Iterable[Independent | Clustered]) -> Iterator[str]:
     """Lines of each part as soon as it is there, and what all families have in common at the end."""
     quiet: list[Alerts] = []
+    found: list[Found] = []
     is_open = False
     for part in parts:
         match part:
             case Clustered():
                 quiet.append(part.quiet[0])
+                found.extend(part.delays)
                 yield from _clustered(part)
             case Independent():
                 is_open = is_open or part.laws == "open"
                 yield from _independent(part)
     if quiet:
-        yield from ["", *_together(quiet)]
+        yield from ["", *_together(quiet), _named(found)]
     if not is_open:
         yield _LEFT_OUT
 
@@ -60,7 +62,7 @@ def _clustered(part: Clustered) -> Iterator[str]:
     )
     yield _heading("one feature drifts")
     for found in part.delays:
-        yield _row(_words(found), found.median, _goal(found), found.found, found.named, found.runs)
+        yield _row(_words(found), found.median, _goal(found), found.found, found.named, found.runs, found.anyway)
 
 
 def _independent(part: Independent) -> Iterator[str]:
@@ -84,6 +86,11 @@ def _together(quiet: Sequence[Alerts]) -> Iterator[str]:
         yield f"mean over the {len(made_up)} that are made up: {sum(made_up) / len(made_up):.2f}"
 
 
+def _named(several: Sequence[Found]) -> str:
+    alerts, named = sum(found.alerts for found in several), sum(found.alerts * found.named for found in several)
+    return f"the guilty feature is named first in {named / max(alerts, 1):.1%} of {alerts} first alerts"
+
+
 def _words(found: Found) -> str:
     which = "clustered" if found.is_clustered else "independent"
     return f"{which}, {found.drift}"
@@ -94,16 +101,19 @@ def _goal(found: Found) -> int | None:
 
 
 def _heading(title: str) -> str:
-    return f"  {title:32s} {'records':>8s} {'goal':>6s} {'found':>6s} {'named':>6s} {'runs':>5s}"
+    return f"  {title:32s} {'records':>8s} {'goal':>6s} {'found':>6s} {'named':>6s} {'anyway':>6s} {'runs':>5s}"
 
 
-def _row(title: str, median: float, goal: int | None, found: float, named: float, runs: int) -> str:
+def _row(
+    title: str, median: float, goal: int | None, found: float, named: float, runs: int, anyway: float = 0.0
+) -> str:
     wanted = "" if goal is None else f"{goal:,}"
     missed = "" if goal is None else _missed(median, goal)
-    if named < _NAMED:
+    # What is raised without the drift, too, is a false alarm, and counted as such above.
+    if named < _NAMED * (1 - anyway):
         missed += f"  named: MISSED, {_NAMED:.0%}"
     records = f"{median:,.0f}" if math.isfinite(median) else "-"
-    return f"  {title:32s} {records:>8s} {wanted:>6s} {found:6.0%} {named:6.0%} {runs:5d}{missed}"
+    return f"  {title:32s} {records:>8s} {wanted:>6s} {found:6.0%} {named:6.0%} {anyway:6.0%} {runs:5d}{missed}"
 
 
 def _missed(figure: float, goal: float) -> str:

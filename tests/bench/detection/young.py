@@ -46,7 +46,7 @@ def young(family: Family, series: Series, months: int, seed: int, *, is_refitted
 def _watch(timed: Timed, is_refitted: bool) -> list[int]:
     """Times at which an alert began."""
     watch = timed.watch(1)
-    weather = Weather(timed.layout.baseline, timed.layout.size) if is_refitted else None
+    weather = Weather(timed.layout) if is_refitted else None
     found: list[int] = []
     open_until: dict[int, int] = {}
     hours = timed.hours(0, DAYS * 24, 1)
