@@ -33,6 +33,7 @@ CORE_LIBRARIES = {"msgspec", "numpy", "orjson", "pybase64", "river", "xxhash"}
 CORE_STANDARD = {
     "__future__",
     "bisect",
+    "bz2",  # bytes in memory
     "collections",
     "csv",
     "dataclasses",
@@ -42,7 +43,6 @@ CORE_STANDARD = {
     "hashlib",
     "heapq",
     "io",  # csv.reader over text in memory
-    "bz2",  # bytes in memory
     "itertools",
     "json",
     "math",
@@ -51,6 +51,7 @@ CORE_STANDARD = {
     "statistics",  # the normal law
     "struct",
     "typing",
+    "zlib",  # bytes in memory
     "zoneinfo",  # the hour of day in a baseline's time zone
 }
 
