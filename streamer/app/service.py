@@ -18,9 +18,9 @@ from streamer.adapters.clock import SystemClock
 from streamer.adapters.decisions_file import FILE as DECISIONS_FILE
 from streamer.adapters.decisions_file import DecisionsFile
 from streamer.adapters.http import HttpServer
-from streamer.adapters.sqlite import SqliteSink
 from streamer.app.aws import aws_config
 from streamer.app.baselines import baselines_of, read_baseline
+from streamer.app.sinks import openers_of
 from streamer.config.model import Config
 from streamer.config.quantities import parse_instant
 from streamer.core.baseline.model import Baseline
@@ -155,37 +155,10 @@ async def _store(config: Config, aws: Aws, clock: Clock) -> SnapshotStore:
 
 async def _sinks(config: Config, aws: Aws, clock: Clock, open_parts: AsyncExitStack) -> list[Sink]:
     sinks: list[Sink] = []
-
-    def add(sink: Sink) -> None:
+    for opener in openers_of(config).values():
+        sink = await opener(config, aws, clock)
         open_parts.push_async_callback(sink.close)
         sinks.append(sink)
-
-    if config.index.sqlite is not None:
-        path = config.path_of(config.index.sqlite)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        add(SqliteSink(path, retention_days=config.index.retention_days))
-    if config.index.opensearch.url is not None:
-        from streamer.app.index import sink_of
-
-        add(await sink_of(config, aws, clock))
-    topic_arn = config.alerts.sns.topic_arn
-    if topic_arn is not None:
-        from streamer.adapters.sns import SnsSink, region_of
-
-        add(SnsSink(await aws.client("sns", region=region_of(topic_arn)), topic_arn))
-    alerts, retraining = config.alerts.eventbridge.bus, config.retraining.eventbridge.bus
-    if alerts is not None or retraining is not None:
-        from streamer.adapters.eventbridge import EventBridgeSink
-
-        client = await aws.client("events")
-        if alerts == retraining and alerts is not None:
-            add(EventBridgeSink(client, alerts))
-        else:
-            if alerts is not None:
-                add(EventBridgeSink(client, alerts, retraining=False))
-            if retraining is not None:
-                # What one sink has taken is acknowledged by name, so two must not share one.
-                add(EventBridgeSink(client, retraining, alerts=False, name="eventbridge-retraining"))
     return sinks
 
 

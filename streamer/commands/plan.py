@@ -99,26 +99,15 @@ def _metric_series(config: "Config", shards: int) -> int:
     """Counted on the metrics as the service registers them."""
     from prometheus_client import CollectorRegistry
 
+    from streamer.app.sinks import openers_of
     from streamer.metrics import Metrics
 
     registry = CollectorRegistry()
-    sinks = _sinks(config)
-    metrics = Metrics(registry, version="", sinks=sinks, endpoints=[e.name for e in config.endpoints])
+    metrics = Metrics(
+        registry, version="", sinks=list(openers_of(config)), endpoints=[e.name for e in config.endpoints]
+    )
     metrics.note_lag({f"shard-{n}": 0.0 for n in range(shards)})
     return sum(len(metric.samples) for metric in registry.collect())
-
-
-def _sinks(config: "Config") -> list[str]:
-    """Names of the sinks the service will have."""
-    alerts, retraining = config.alerts.eventbridge.bus, config.retraining.eventbridge.bus
-    there = {
-        "sqlite": config.index.sqlite is not None,
-        "opensearch": config.index.opensearch.url is not None,
-        "sns": config.alerts.sns.topic_arn is not None,
-        "eventbridge": alerts is not None or retraining is not None,
-        "eventbridge-retraining": alerts is not None and retraining is not None and alerts != retraining,
-    }
-    return [name for name, is_there in there.items() if is_there]
 
 
 def _plain(sizes: "Sizes", service: Service, partition: str, said: list[str]) -> dict[str, object]:

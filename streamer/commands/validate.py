@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from streamer.core.baseline.model import Baseline
     from streamer.core.detectors.rehearsal import Rehearsal
 
-# Fewer steps of time can't show how blocks of them vary.
-_ENOUGH_STEPS = 8
-
 
 class Word(NamedTuple):
     """What is to be said of one endpoint's baseline.
@@ -162,13 +159,14 @@ def _word(endpoint: "EndpointConfig", baseline: "Baseline | None") -> Word:
         if endpoint.baseline_is_traffic:
             warnings.append("baseline_is_traffic is set, but without a time column the traffic is unknown")
         return Word(f"{text}, records are taken as independent", warnings, {})
+    from streamer.core.baseline.dispersion import LEAST_STEPS
     from streamer.core.baseline.weather import ENOUGH_DAYS
     from streamer.core.eventtime import as_text
 
     days = (timeline.end_at - timeline.start_at) / 86_400_000
     text += f", {as_text(timeline.start_at)} to {as_text(timeline.end_at)} ({days:.1f} days)"
     warnings = []
-    if timeline.steps < _ENOUGH_STEPS:
+    if timeline.steps < LEAST_STEPS:
         warnings.append(f"its time column spans too little, so records are taken as independent: {likelier}")
     elif days < ENOUGH_DAYS:
         refitted = "; evidence is refitted weekly, while it is silent, until 28 are in" if is_refitted else ""

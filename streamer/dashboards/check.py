@@ -13,9 +13,8 @@ from typing import Final
 
 import msgspec
 
-from streamer.core.index.families import Family
-from streamer.core.index.fields import TIME_OF, Field, fields_of
-from streamer.core.index.mappings import DOCUMENTS
+from streamer.core.index.families import FILED, Family
+from streamer.core.index.fields import Field, fields_of
 from streamer.dashboards.asked import Use, spec_of, uses_in_aggregations, uses_in_body, view_of
 from streamer.dashboards.objects import COLUMNS, INDEX_REFERENCE, MIGRATION, VEGA_LITE, Object, entry_of, text_of
 
@@ -154,8 +153,8 @@ def _view(attributes: Object) -> Iterator[str]:
     if family is None:
         yield f"no indices of ours are called {attributes['title']}"
         return
-    if attributes["timeFieldName"] != TIME_OF[family]:
-        yield f"its time is {attributes['timeFieldName']}, expected {TIME_OF[family]}"
+    if attributes["timeFieldName"] != FILED[family].time:
+        yield f"its time is {attributes['timeFieldName']}, expected {FILED[family].time}"
     if json.loads(attributes["fields"]) != [entry_of(field) for field in fields_of(family).values()]:
         yield "its fields are not those of the mapping"
 
@@ -178,7 +177,7 @@ def _misused(uses: Sequence[Use], title: str | None) -> Iterator[str]:
 
 def _kept(family: Family) -> set[str]:
     """Fields that are kept and not indexed."""
-    return {field.encode_name for field in msgspec.structs.fields(DOCUMENTS[family])}
+    return {field.encode_name for field in msgspec.structs.fields(FILED[family].document)}
 
 
 def _serves(field: Field, how: str) -> bool:

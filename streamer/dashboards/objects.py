@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from streamer.core.index.families import Family, pattern_of
-from streamer.core.index.fields import TIME_OF, Field, fields_of
+from streamer.core.index.families import FILED, Family, pattern_of
+from streamer.core.index.fields import Field, fields_of
 
 Object = dict[str, Any]
 
@@ -101,7 +101,7 @@ def data_view(views: Views, family: Family) -> Object:
     """The data view of a family."""
     attributes = {
         "title": views.title_of(family),
-        "timeFieldName": TIME_OF[family],
+        "timeFieldName": FILED[family].time,
         "fields": text_of([entry_of(field) for field in fields_of(family).values()]),
     }
     return _object("index-pattern", views.id_of(family), attributes)
@@ -128,7 +128,7 @@ def over_time(number: int, family: Family) -> Object:
         number,
         "date_histogram",
         "segment",
-        field=TIME_OF[family],
+        field=FILED[family].time,
         useNormalizedOpenSearchInterval=True,
         interval="auto",
         min_doc_count=1,

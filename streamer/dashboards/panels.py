@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from streamer.core.index.families import Family
-from streamer.core.index.fields import TIME_OF
+from streamer.core.index.families import FILED, Family
 from streamer.dashboards.objects import (
     Object,
     Views,
@@ -101,7 +100,7 @@ def incidents(views: Views) -> Object:
     """Incidents opened in the time shown, the newest first."""
     columns = ("state", "severity", "endpoint", "cause", "title", "since", "until", "acknowledged_by", "verdict")
     view = views.id_of(Family.INCIDENTS)
-    return search(views.named("incidents-list"), "incidents", view, columns, TIME_OF[Family.INCIDENTS])
+    return search(views.named("incidents-list"), "incidents", view, columns, FILED[Family.INCIDENTS].time)
 
 
 def histogram(views: Views) -> Object:

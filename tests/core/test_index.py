@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from streamer.core.documents import Notification, encode_notification
 from streamer.core.index.entry import Shelf
 from streamer.core.index.families import (
+    FILED,
     LEAST_DAYS,
     Family,
     Partition,
@@ -19,7 +20,7 @@ from streamer.core.index.families import (
     oldest_kept,
     stretch_of,
 )
-from streamer.core.index.mappings import BESIDE, DOCUMENTS, properties_of
+from streamer.core.index.mappings import BESIDE, properties_of
 from streamer.core.index.template import mappings_of
 from streamer.core.types import Action, Index
 from tests.contract.documents import feature, incident, notify, operations, reject, window
@@ -88,7 +89,7 @@ def test_the_service_is_filed_under_the_day_it_was_looked_at() -> None:
 
 @pytest.mark.parametrize("family", Family)
 def test_every_field_of_every_document_is_mapped(family: Family) -> None:
-    document, beside = DOCUMENTS[family], BESIDE.get(family)
+    document, beside = FILED[family].document, BESIDE.get(family)
     assert set(properties_of(document)) == {"kind", *document.__struct_fields__}
     also = {} if beside is None else properties_of(beside)
     assert mappings_of(family) == {"dynamic": "strict", "properties": also | properties_of(document)}
@@ -96,7 +97,7 @@ def test_every_field_of_every_document_is_mapped(family: Family) -> None:
 
 def test_documents_that_share_an_index_agree_on_the_fields_they_share() -> None:
     for family, beside in BESIDE.items():
-        both = (properties_of(DOCUMENTS[family]), properties_of(beside))
+        both = (properties_of(FILED[family].document), properties_of(beside))
         assert [name for name in both[0].keys() & both[1].keys() if both[0][name] != both[1][name]] == []
 
 

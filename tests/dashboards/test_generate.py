@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from streamer.core.index.families import Family
-from streamer.core.index.fields import TIME_OF, fields_of
+from streamer.core.index.families import FILED, Family
+from streamer.core.index.fields import fields_of
 from streamer.dashboards.check import problems_in
 from streamer.dashboards.generate import encoded, objects
 from streamer.dashboards.objects import entry_of
@@ -30,7 +30,7 @@ def test_a_prefix_with_underscores_makes_ids_without() -> None:
 
 def test_every_family_has_a_view_over_the_time_it_is_dated_by() -> None:
     attributes = [o["attributes"] for o in objects() if o["type"] == "index-pattern"]
-    assert {a["title"]: a["timeFieldName"] for a in attributes} == {f"streamer-{f}-*": TIME_OF[f] for f in Family}
+    assert {a["title"]: a["timeFieldName"] for a in attributes} == {f"streamer-{f}-*": FILED[f].time for f in Family}
 
 
 def test_a_title_is_searched_by_word_and_counted_whole() -> None:

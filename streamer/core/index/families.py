@@ -10,10 +10,14 @@ replay find what is there already. (A data stream or a rollover alias would stor
 """
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final, NamedTuple, assert_never
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+import msgspec
 
 from streamer.core.audit import DecisionDocument
 from streamer.core.documents import Notification
@@ -66,42 +70,44 @@ class Stretch(NamedTuple):
     until: datetime
 
 
+class Filed(NamedTuple):
+    """How the documents of a family are filed.
+
+    Attributes
+    ----------
+    document : type
+        All of them.
+    time : str
+        Field that dates them, which never changes with their revisions, so that each has one place.
+    """
+
+    document: type[msgspec.Struct]
+    time: str
+
+
+FILED: Final[Mapping[Family, Filed]] = {
+    Family.FEATURES: Filed(FeatureDocument, "window_start"),
+    Family.ENDPOINTS: Filed(EndpointDocument, "window_start"),
+    Family.INCIDENTS: Filed(Incident, "opened"),
+    Family.NOTIFICATIONS: Filed(Notification, "incident.opened"),
+    Family.DECISIONS: Filed(DecisionDocument, "made"),
+    Family.OPERATIONS: Filed(OperationsDocument, "noted"),
+    Family.DEAD_LETTERS: Filed(DeadLetter, "noted"),
+}
+_FAMILIES: Final = {filed.document: family for family, filed in FILED.items()}
+_TIMES: Final[Mapping[type, Callable[[Indexed], datetime | None]]] = {
+    filed.document: attrgetter(filed.time) for filed in FILED.values()
+}
+
+
 def family_of(document: Indexed) -> Family:
     """The family a document belongs to."""
-    match document:
-        case FeatureDocument():
-            return Family.FEATURES
-        case EndpointDocument():
-            return Family.ENDPOINTS
-        case Incident():
-            return Family.INCIDENTS
-        case Notification():
-            return Family.NOTIFICATIONS
-        case DecisionDocument():
-            return Family.DECISIONS
-        case OperationsDocument():
-            return Family.OPERATIONS
-        case DeadLetter():
-            return Family.DEAD_LETTERS
-        case _:
-            assert_never(document)
+    return _FAMILIES[type(document)]
 
 
 def date_of(document: Indexed) -> datetime | None:
     """The time a document is filed under; the same for each of its revisions."""
-    match document:
-        case FeatureDocument() | EndpointDocument():
-            return document.window_start
-        case Incident():
-            return document.opened
-        case Notification():
-            return document.incident.opened
-        case DecisionDocument():
-            return document.made
-        case OperationsDocument() | DeadLetter():
-            return document.noted
-        case _:
-            assert_never(document)
+    return _TIMES[type(document)](document)
 
 
 @lru_cache(maxsize=1_000)

@@ -1,4 +1,4 @@
-"""Fields: what a family's mapping amounts to, by full name; and the field its time is in.
+"""Fields: what a family's mapping amounts to, by full name.
 
 For views, whose list of fields must be that of the mapping, and for checks of whoever names a field.
 """
@@ -9,16 +9,6 @@ from typing import Final, NamedTuple
 from streamer.core.index.families import Family
 from streamer.core.index.template import mappings_of
 
-# What a family's indices are dated by, and so what a view looks back by.
-TIME_OF: Final[Mapping[Family, str]] = {
-    Family.FEATURES: "window_start",
-    Family.ENDPOINTS: "window_start",
-    Family.INCIDENTS: "opened",
-    Family.NOTIFICATIONS: "incident.opened",
-    Family.DECISIONS: "made",
-    Family.OPERATIONS: "noted",
-    Family.DEAD_LETTERS: "noted",
-}
 _NUMBERS: Final = frozenset({"long", "double"})
 # Can't be counted by their values: texts are searched by word, and of free tags each is a field of its own.
 _NOT_COUNTED: Final = frozenset({"text", "flat_object"})

@@ -10,13 +10,9 @@ from typing import Final
 import msgspec
 from msgspec import inspect
 
-from streamer.core.audit import DecisionDocument
-from streamer.core.documents import QUANTILE_NAMES, Notification
-from streamer.core.incident import Incident
+from streamer.core.documents import QUANTILE_NAMES
 from streamer.core.index.families import Family
 from streamer.core.index.refused import RefusedDocument
-from streamer.core.operations import OperationsDocument
-from streamer.core.types import DeadLetter, EndpointDocument, FeatureDocument
 
 # A longer text is kept and not indexed, instead of the document being refused.
 _KEYWORD: Final[Mapping[str, object]] = {"type": "keyword", "ignore_above": 256}
@@ -27,15 +23,6 @@ _TITLE: Final[Mapping[str, object]] = {"type": "text", "fields": {"keyword": _KE
 # In the order of the baseline's cells: an index would lose that order, so they are only kept.
 _KEPT: Final = frozenset({"cells", "baseline_shares", "cuts"})
 
-DOCUMENTS: Final[Mapping[Family, type[msgspec.Struct]]] = {
-    Family.FEATURES: FeatureDocument,
-    Family.ENDPOINTS: EndpointDocument,
-    Family.INCIDENTS: Incident,
-    Family.NOTIFICATIONS: Notification,
-    Family.DECISIONS: DecisionDocument,
-    Family.OPERATIONS: OperationsDocument,
-    Family.DEAD_LETTERS: DeadLetter,
-}
 # Documents of another shape that share a family's indices.
 BESIDE: Final[Mapping[Family, type[msgspec.Struct]]] = {Family.DEAD_LETTERS: RefusedDocument}
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from streamer.core.index.families import Family, pattern_of
-from streamer.core.index.mappings import BESIDE, DOCUMENTS, properties_of
+from streamer.core.index.families import FILED, Family, pattern_of
+from streamer.core.index.mappings import BESIDE, properties_of
 
 # Grows with every change of a mapping, so that a server with an older template is told apart.
 VERSION: Final = 1
@@ -29,7 +29,7 @@ def mappings_of(family: Family) -> dict[str, object]:
     """
     beside = BESIDE.get(family)
     also = {} if beside is None else properties_of(beside)
-    return {"dynamic": "strict", "properties": {**also, **properties_of(DOCUMENTS[family])}}
+    return {"dynamic": "strict", "properties": {**also, **properties_of(FILED[family].document)}}
 
 
 def template_of(prefix: str, family: Family) -> dict[str, object]:
