@@ -186,7 +186,7 @@ class Endpoint:
             self._rest(d.track)
         for d in due if wrong_since_at is None else ():
             # It takes a few milliseconds a feature: the others have their turn with the next window.
-            if d.track.relearn():
+            if d.track.relearn(end_at):
                 break
         return actions
 

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from typing import Final
 
+import xxhash
+
 from streamer.core.baseline.model import Baseline
 from streamer.core.baseline.refit import refitted
 from streamer.core.baseline.timeline import HOUR
-from streamer.core.baseline.weather import ENOUGH_DAYS, Weather, days_of
+from streamer.core.baseline.weather import DAY, ENOUGH_DAYS, Weather, days_of
 from streamer.core.decode.sides import SideReader
 from streamer.core.detectors.roster import Roster
 from streamer.core.detectors.watch import Watch
@@ -98,6 +100,8 @@ class Track:
         self.readers: dict[Side, SideReader] = {}
         self._pane = settings.spans.pane * 1000
         self._window = settings.spans.window * 1000
+        # A refit takes a while: endpoints that began together have theirs at different times of the day.
+        self._turn = xxhash.xxh3_64_intdigest("/".join(key).encode()) % DAY
         if baseline is not None:
             self._settle(baseline, refit)
 
@@ -124,9 +128,17 @@ class Track:
         assert apart is not None
         return Watch(layout, apart[0], spans.pane, self.settings.tolerance)
 
-    def relearn(self) -> bool:
-        """Hold evidence against the baseline and the traffic since, if a week more of it is in; whether it was."""
+    def relearn(self, at: int) -> bool:
+        """Hold evidence against the baseline and the traffic since, if a week more of it is in; whether it was.
+
+        Parameters
+        ----------
+        at : int
+            End of the window that closes, milliseconds since the epoch.
+        """
         if self.weather is None or self.layout is None or not self.weather.is_due:
+            return False
+        if not self.weather.overdue and at % DAY < self._turn:
             return False
         # What is nearly proven is neither learned nor forgotten.
         if self.watch is not None and self.watch.level >= DOUBTED:

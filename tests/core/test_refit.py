@@ -231,22 +231,26 @@ def part(layout: Layout, at: int, counts: Counts) -> Part:
     return Part(at, False, 40, 40, 0, profile, [])
 
 
-def watched(given: Baseline) -> tuple[Track, Layout]:
-    asked = EndpointSettings(name="e", spans=Spans(pane=3600, window=3600), false_alarm_seconds=2_592_000)
-    return Track(Key("e", "v", ""), asked, Limits(), given), Layout(given)
+def watched(given: Baseline, name: str = "e") -> tuple[Track, Layout]:
+    asked = EndpointSettings(name=name, spans=Spans(pane=3600, window=3600), false_alarm_seconds=2_592_000)
+    return Track(Key(name, "v", ""), asked, Limits(), given), Layout(given)
 
 
-def days_at_which_it_was_refitted(track: Track, layout: Layout, days: int) -> list[int]:
+def hours_at_which_it_was_refitted(track: Track, layout: Layout, days: int) -> list[int]:
     found, refit = [], None
     for hour, counts in enumerate(panes(layout, days * 24)):
         at = START + hour * HOUR
         track.add([part(layout, at, counts)])
         assert track.due(at + HOUR) is not None
-        track.relearn()
+        track.relearn(at + HOUR)
         if track.refit is not refit:
-            found.append(hour // 24)
+            found.append(hour)
             refit = track.refit
     return found
+
+
+def days_at_which_it_was_refitted(track: Track, layout: Layout, days: int) -> list[int]:
+    return [hour // 24 for hour in hours_at_which_it_was_refitted(track, layout, days)]
 
 
 def test_a_baseline_of_two_weeks_is_refitted_weekly_until_four_are_in() -> None:
@@ -258,6 +262,21 @@ def test_a_baseline_of_two_weeks_is_refitted_weekly_until_four_are_in() -> None:
     assert track.watch is not None
     assert track.watch.until_at == START + 24 * DAY
     assert track.weather_days == 28
+
+
+def test_endpoints_that_began_together_are_refitted_on_one_day_and_not_at_one_hour() -> None:
+    given = timed(14)
+    hours = [hours_at_which_it_was_refitted(*watched(given, f"endpoint-{n}"), 8) for n in range(8)]
+    assert {hour // 24 for (hour,) in hours} == {7}
+    assert len({hour for (hour,) in hours}) >= 5
+
+
+def test_who_missed_its_turn_is_refitted_with_the_next_window() -> None:
+    track, layout = watched(timed(14))
+    for hour, counts in enumerate(panes(layout, 8 * 24 + 1)):
+        track.add([part(layout, START + hour * HOUR, counts)])
+        track.due(START + (hour + 1) * HOUR)
+    assert track.relearn(START + 8 * DAY)
 
 
 def test_a_silence_between_the_days_is_no_traffic_to_know_by() -> None:
@@ -293,7 +312,7 @@ def test_evidence_that_is_nearly_proof_is_neither_learned_nor_forgotten() -> Non
     assert track.weather is not None
     track.weather.take(START + 8 * DAY, np.zeros(layout.size, np.int64))
     assert track.weather.is_due
-    track.relearn()
+    track.relearn(START + 10 * DAY)
     assert track.refit is None
 
 

@@ -21,7 +21,7 @@ from streamer.core.layout import Layout
 # weekdays and weeks differ, four of each weekday do.
 ENOUGH_DAYS: Final = 28
 _HOUR: Final = HOUR * 1000
-_DAY: Final = HOURS * _HOUR
+DAY: Final = HOURS * _HOUR
 _WEEK_DAYS: Final = 7
 # Older days than that are of another season, and a table is not to grow with a long silence.
 _OLDEST_DAYS: Final = 2 * ENOUGH_DAYS
@@ -158,15 +158,23 @@ class Weather:
     def spoil(self, since_at: int) -> None:
         """Leave out the days from a time on, the open one included: something is wrong in them."""
         self._spoilt = True
-        for day in [d for d in self.days if d >= since_at // _DAY]:
+        for day in [d for d in self.days if d >= since_at // DAY]:
             del self.days[day]
         self.used = min(self.used, len(self.days))
 
     @property
-    def is_due(self) -> bool:
-        """Whether a week more is in than when it was last refitted; the first time, enough to know hours by."""
+    def overdue(self) -> int:
+        """Days since a week more was in than when it was last refitted, the first time enough to know hours by.
+
+        Negative before; 0 on the day after that week.
+        """
         first = _WEEK_DAYS if self._own >= LEAST_DAYS else LEAST_DAYS
-        return len(self.days) >= (first if not self.used else self.used // _WEEK_DAYS * _WEEK_DAYS + _WEEK_DAYS)
+        return len(self.days) - (first if not self.used else self.used // _WEEK_DAYS * _WEEK_DAYS + _WEEK_DAYS)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether such a week is in."""
+        return self.overdue >= 0
 
     @property
     def is_enough(self) -> bool:
@@ -176,7 +184,7 @@ class Weather:
     def table(self) -> Table:
         """The days kept, which are at least one."""
         first, last = min(self.days), max(self.days)
-        steps = Steps(first * _DAY, (last + 1) * _DAY - 1, HOUR, (last + 1 - first) * HOURS)
+        steps = Steps(first * DAY, (last + 1) * DAY - 1, HOUR, (last + 1 - first) * HOURS)
         hours, counts = np.zeros((steps.length, self._hourly.width)), np.zeros(self._hourly.size, np.int64)
         for day, packed in self.days.items():
             at = (day - first) * HOURS

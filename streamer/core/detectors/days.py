@@ -134,8 +134,9 @@ def alternatives_by_day(
     several = [
         (i, cells, direction)
         for i, cells in enumerate(layout.features)
+        if (names := _following(cells.baseline))
         for direction in directions_of(layout, cells)
-        if _follows_the_clock(direction, cells.baseline)
+        if direction.name in names
     ]
     asked = asked_of(threshold / PART, SECONDS, SECONDS, len(layout.features))
     found = [(i, _found(layout, cells, direction, asked, tolerated, kappa)) for i, cells, direction in several]
@@ -147,10 +148,10 @@ def alternatives_by_day(
     return laid_out(layout, kept, resolution_of(layout, kappa=kappa))
 
 
-def _follows_the_clock(direction: Direction, f: FeatureBaseline) -> bool:
-    if direction.name not in OF_DAYS or by_day(direction.name) not in f.dispersion:
-        return False
-    return float(np.square(direction.by_hour).mean()) >= _LEAST_EXPLAINED
+def _following(f: FeatureBaseline) -> list[str]:
+    """Scores of which the hour explains most, and whose days are known."""
+    known = [name for name in OF_DAYS if by_day(name) in f.dispersion and f.score_by_hour(name)]
+    return [name for name in known if float(np.square(f.score_by_hour(name)).mean()) >= _LEAST_EXPLAINED]
 
 
 def _found(
