@@ -264,10 +264,11 @@ def test_a_baseline_of_two_weeks_is_refitted_weekly_until_four_are_in() -> None:
     assert track.weather_days == 28
 
 
-def test_endpoints_that_began_together_are_refitted_on_one_day_and_not_at_one_hour() -> None:
+def test_endpoints_that_began_together_are_refitted_within_a_day_and_not_at_one_hour() -> None:
     given = timed(14)
-    hours = [hours_at_which_it_was_refitted(*watched(given, f"endpoint-{n}"), 8) for n in range(8)]
-    assert {hour // 24 for (hour,) in hours} == {7}
+    hours = [hours_at_which_it_was_refitted(*watched(given, f"endpoint-{n}"), 9) for n in range(8)]
+    # Whose turn is in the last hour has it when the day is over.
+    assert all(7 * 24 <= hour <= 8 * 24 for (hour,) in hours)
     assert len({hour for (hour,) in hours}) >= 5
 
 
