@@ -22,6 +22,7 @@ VERSION = 1
 _HEAD = struct.Struct("<4sHHI")
 _DIGEST_BYTES = 16
 T = TypeVar("T")
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 _DTYPES = frozenset({"<i8", "<u8", "<f8", "<f4", "<i4", "|u1"})
 
 
@@ -129,6 +130,20 @@ def array_of(arrays: Mapping[str, NDArray[np.generic]], name: str) -> NDArray[np
     if name not in arrays:
         raise StateError(f"the state lacks the array {name!r}")
     return arrays[name]
+
+
+def array_like(arrays: Mapping[str, NDArray[np.generic]], name: str, like: NDArray[_Scalar]) -> NDArray[_Scalar]:
+    """One of a blob's arrays, of the shape and type of another one.
+
+    Raises
+    ------
+    StateError
+        It is not there, or differs in either.
+    """
+    found = array_of(arrays, name)
+    if (found.shape, found.dtype) != (like.shape, like.dtype):
+        raise StateError(f"the state's array {name!r} is {found.dtype} {found.shape}, not {like.dtype} {like.shape}")
+    return found.astype(like.dtype, copy=False)
 
 
 def _up(size: int) -> int:

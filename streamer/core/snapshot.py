@@ -37,7 +37,7 @@ from streamer.core.types import Key
 from streamer.core.watermarks import END, WatermarkState
 from streamer.core.windows import Window, WindowCounts
 
-ENDPOINT_KIND: Final = "endpoint/1"
+ENDPOINT_KIND: Final = "endpoint/2"
 STREAM_KIND: Final = "stream/1"
 
 Arrays = dict[str, NDArray[np.generic]]

@@ -143,11 +143,12 @@ class Track:
         # What is nearly proven is neither learned nor forgotten.
         if self.watch is not None and self.watch.level >= DOUBTED:
             return False
-        until_at = None if self.watch is None else self.watch.until_at
+        before = self.watch
         self.weather.used = len(self.weather.days)
         self.refit = refitted(self.layout, self.weather.table(), self.settings.time_zone)
         self.watch = self._watch(Layout(self.refit))
-        self.watch.until_at = until_at
+        if before is not None:
+            self.watch.follow(before)
         if self.weather.is_enough:
             self.weather = None
         return True

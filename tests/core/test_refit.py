@@ -1,5 +1,7 @@
 """What a young baseline learns from the weeks after it, and what it leaves out."""
 
+from zoneinfo import ZoneInfo
+
 import msgspec
 import numpy as np
 import pytest
@@ -14,11 +16,14 @@ from streamer.core.baseline.model import Baseline, Dispersion, check
 from streamer.core.baseline.patterns import middles_of, scores_of
 from streamer.core.baseline.refit import pooled, refitted
 from streamer.core.baseline.weather import ENOUGH_DAYS, Weather
+from streamer.core.detectors.watch import Watch
 from streamer.core.engine import Engine
+from streamer.core.eventtime import as_datetime
 from streamer.core.layout import Layout
 from streamer.core.outbox import encode_actions
 from streamer.core.panes import Part
 from streamer.core.profile import Profile
+from streamer.core.schema import Side
 from streamer.core.settings import EndpointSettings, EngineSettings, Limits, Spans
 from streamer.core.track import Track
 from streamer.core.types import Action, Key
@@ -51,6 +56,13 @@ def panes(layout: Layout, hours: int, seed: int = 1) -> Counts:
     return found
 
 
+def fresh(layout: Layout) -> Weather:
+    """Weather whose first day, which it leaves out, was the one before ``START``."""
+    weather = Weather(layout)
+    weather.take(START - DAY, np.zeros(layout.size, np.int64))
+    return weather
+
+
 def fed(weather: Weather, counts: Counts, first: int = 0) -> Weather:
     for hour, own in enumerate(counts, first):
         weather.take(START + hour * HOUR, own)
@@ -60,20 +72,29 @@ def fed(weather: Weather, counts: Counts, first: int = 0) -> Weather:
 SMALL = Layout(baseline(number("x"), category("k")))
 
 
-def of_a_day(chance: np.random.Generator, rows: int) -> Counts:
-    """Hours of a day, of about so many rows each, shape (24, SMALL.size)."""
+def of_a_day(chance: np.random.Generator, rows: int, busy: int = 1) -> Counts:
+    """Hours of a day, shape (24, SMALL.size): of so many rows, from 8 to 20 o'clock so many times as many."""
     found = np.zeros((24, SMALL.size), np.int64)
+    hours = np.arange(24)
+    several = np.where((hours >= 8) & (hours < 20), busy * rows, rows)
     for cells in SMALL.features:
         shares = chance.dirichlet(np.ones(cells.stop - cells.start))
-        found[:, cells.start : cells.stop] = chance.multinomial(rows, shares, 24)
+        found[:, cells.start : cells.stop] = chance.multinomial(several, shares)
     return found
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from([0, 1, 7, 400, 30_000, 10_000_000]), st.integers(1, 3))
-@settings(max_examples=40, deadline=None)
-def test_a_days_cells_and_rows_come_back_as_they_were_and_its_sums_nearly(seed: int, rows: int, times: int) -> None:
-    counts, hourly = of_a_day(np.random.default_rng(seed), rows), Hourly(SMALL)
-    weather = Weather(SMALL)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0, 1, 7, 400, 30_000, 1_000_000]),
+    st.sampled_from([1, 3, 1_000]),
+    st.integers(1, 3),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_days_cells_and_rows_come_back_as_they_were_and_its_sums_nearly(
+    seed: int, rows: int, busy: int, times: int
+) -> None:
+    counts, hourly = of_a_day(np.random.default_rng(seed), rows, busy), Hourly(SMALL)
+    weather = fresh(SMALL)
     for day in range(times):
         fed(weather, counts, 24 * day)
     fed(weather, counts[:1], 24 * times)
@@ -82,24 +103,31 @@ def test_a_days_cells_and_rows_come_back_as_they_were_and_its_sums_nearly(seed: 
         return
     table = weather.table()
     assert (table.counts == times * counts.sum(axis=0)).all()
-    assert (table.hours[:, 0] == rows).all()
     exact = np.tile([hourly.of(own) for own in counts], (times, 1))
+    assert (table.hours[:, 0] == exact[:, 0]).all()
     # A unit is half a deviation of independent rows, or a 128th of them; half of one is lost at each end of a block.
-    like = np.maximum(exact.mean(axis=0), 0.0)
-    like[hourly.scored] = rows
-    unit = np.maximum(np.maximum(0.5 * np.sqrt(like), like / 128), 1.0) + 1e-5 * rows
-    assert (np.abs(table.hours - exact) <= unit).all()
-    for day in range(times):
-        hours = slice(24 * day, 24 * day + 24)
-        assert (np.abs(table.hours[hours].sum(axis=0) - exact[hours].sum(axis=0)) <= unit / 2 + 1e-4 * rows).all()
+    whole = exact.sum(axis=0) / np.maximum(exact[:, :1].sum(), 1)
+    varies = whole * (1 - whole)
+    varies[hourly.scored] = 1.0
+    like = exact[:, :1] * np.maximum(varies, 0.0)
+    unit = np.maximum(np.maximum(0.5 * np.sqrt(like), like / 128), 1.0) + 1e-6 * exact[:, :1]
+    off = table.hours - exact
+    assert (np.abs(off) <= 1.01 * unit).all()
+    # Where hours are alike, what one has too much the next one lacks.
+    if busy == 1:
+        for day in range(times):
+            hours = slice(24 * day, 24 * day + 24)
+            assert (np.abs(off[hours].sum(axis=0)) <= 0.51 * unit[hours].max(axis=0) + 1e-5 * rows).all()
 
 
-@pytest.mark.parametrize("rows", [100, 100_000])
-def test_a_number_takes_no_more_bytes_of_a_day_the_busier_it_is(rows: int) -> None:
-    weather = Weather(SMALL)
+@pytest.mark.parametrize(("rows", "busy"), [(100, 1), (100_000, 1), (10_000_000, 1), (10_000, 100)])
+def test_a_day_takes_no_more_bytes_the_busier_it_is(rows: int, busy: int) -> None:
+    chance, weather = np.random.default_rng(0), fresh(SMALL)
     for day in range(4):
-        fed(weather, of_a_day(np.random.default_rng(day), rows), 24 * day)
-    assert max(len(packed) for packed in weather.days.values()) < 700
+        # Hours differ in what they have, by a fifth of it.
+        mixed = sum(of_a_day(chance, rows // 2, busy) // n for n in (1, 5))
+        fed(weather, np.asarray(mixed), 24 * day)
+    assert max(len(packed) for packed in weather.days.values()) < 800
 
 
 def test_what_is_kept_of_hours_tells_scores_as_their_cells_do() -> None:
@@ -107,8 +135,8 @@ def test_what_is_kept_of_hours_tells_scores_as_their_cells_do() -> None:
     counts = panes(layout, 24 * 28)
     cells = layout.features[0]
     # The traffic's mean moves, and what is spread around it is told around the new one.
-    counts[:, cells.start + 12] += 15
-    weather = fed(Weather(layout), np.vstack([counts, counts[:1]]))
+    counts[:, cells.stop - 8 : cells.stop - 5] += 5
+    weather = fed(fresh(layout), np.vstack([counts, counts[:1]]))
     inside = ended(counts[:, cells.start : cells.stop])
     whole = inside.sum(axis=0)
     middles = np.array([middles_of(cells.baseline)[0], *middles_of(cells.baseline), middles_of(cells.baseline)[-1]])
@@ -117,11 +145,13 @@ def test_what_is_kept_of_hours_tells_scores_as_their_cells_do() -> None:
         sums = inside @ score
         rest = told[name] - sums
         rest -= inside.sum(axis=1) * (rest.sum() / inside.sum())
-        assert np.square(rest).mean() < 0.05 * np.square(sums - sums.mean()).mean(), name
+        # Ranks among the rows there are now are not those they had among the baseline's.
+        near = 0.2 if "rank" in name else 0.03
+        assert np.square(rest).mean() < near * np.square(sums - sums.mean()).mean(), name
 
 
 def test_days_with_an_incident_have_no_rows() -> None:
-    weather = Weather(SMALL)
+    weather = fresh(SMALL)
     ones = np.ones((24, SMALL.size), np.int64)
     for day in range(6):
         fed(weather, ones, 24 * day)
@@ -138,7 +168,7 @@ def test_days_with_an_incident_have_no_rows() -> None:
 @given(st.integers(1, 24 * 5 - 1), st.booleans())
 def test_weather_restored_anywhere_is_weather_never_stopped(cut: int, spoilt: bool) -> None:
     counts = np.random.default_rng(3).poisson(3.0, (24 * 5 + 1, SMALL.size)).astype(np.int64)
-    whole, first = Weather(SMALL), Weather(SMALL)
+    whole, first = fresh(SMALL), fresh(SMALL)
     for weather in (whole, first):
         fed(weather, counts[:cut])
         if spoilt:
@@ -152,7 +182,7 @@ def test_weather_restored_anywhere_is_weather_never_stopped(cut: int, spoilt: bo
 
 
 def test_days_that_a_long_silence_made_old_do_not_make_a_refit_due() -> None:
-    weather = Weather(SMALL)
+    weather = fresh(SMALL)
     ones = np.ones((24, SMALL.size), np.int64)
     fed(weather, ones, 0)
     fed(weather, ones, 24)
@@ -200,7 +230,7 @@ def test_a_refit_has_the_rows_of_both_in_the_same_cells() -> None:
     # Two beyond the range, and one of a category never seen.
     counts[5, layout.features[0].start + 1] += 2
     counts[5, layout.features[1].stop - 2] += 1
-    found = refitted(layout, fed(Weather(layout), counts).table(), "UTC")
+    found = refitted(layout, fed(fresh(layout), counts).table(), "UTC")
     check(found)
     both = Layout(found)
     assert both.size == layout.size
@@ -220,9 +250,61 @@ def test_a_shift_between_hours_that_only_the_traffic_shows_is_learned() -> None:
     top = counts[:, cells.stop - 5].copy()
     counts[np.arange(len(counts)) % 24 == 6, cells.stop - 5] += 40
     assert top.sum() < counts[:, cells.stop - 5].sum()
-    found = refitted(layout, fed(Weather(layout), counts).table(), "UTC")
+    found = refitted(layout, fed(fresh(layout), counts).table(), "UTC")
     by_hour = found.features[layout.features.index(cells)].scores_by_hour["value"]
     assert max(range(24), key=lambda hour: by_hour[hour]) == 6
+
+
+def clock(days: int, rows: int = 40) -> Layout:
+    """Of days of the hour itself, in New York."""
+    at = START - days * DAY + np.arange(days * 24 * rows) // rows * HOUR
+    hours = [float(as_datetime(t).astimezone(ZoneInfo("America/New_York")).hour) for t in at.tolist()]
+    chunk = Chunk(columns={"hour": hours}, rows=len(at), event_at=at.tolist())
+    return Layout(build(lambda: [chunk], BuildOptions(time_zone="America/New_York")))
+
+
+def of_clock(layout: Layout, at: int, rows: int = 40) -> Counts:
+    """An hour's rows of it."""
+    (cells,) = layout.features
+    hour = as_datetime(at).astimezone(ZoneInfo("America/New_York")).hour
+    counts = np.zeros(layout.size, np.int64)
+    counts[cells.start + np.searchsorted(layout.sides[Side.INPUT].edges[0], float(hour))] = rows
+    return counts
+
+
+@pytest.mark.parametrize("first", [0, 15])
+def test_what_follows_the_clock_does_so_after_a_refit_with_days_left_out_and_a_first_one_half_seen(first: int) -> None:
+    layout, weather = clock(14), Weather(clock(14))
+    for hour in range(first, 14 * 24 + 1):
+        weather.take(START + hour * HOUR, of_clock(layout, START + hour * HOUR))
+        if hour == 5 * 24 + 7:
+            weather.spoil(START + hour * HOUR)
+    refit = Layout(refitted(layout, weather.table(), "UTC"))
+    # Of days of one kind, none of them cut off.
+    dispersion = refit.features[0].baseline.dispersion
+    assert max(dispersion["value by day"].ratio) < 1e-3
+    # The days of both, which a block is a fourth of at most: eight of them.
+    assert len(dispersion["value by day"].ratio) == 3
+    watch = Watch(refit, 2_592_000, 3_600)
+    for hour in range(15 * 24, 20 * 24):
+        at = START + hour * HOUR
+        is_afternoon = as_datetime(at).astimezone(ZoneInfo("America/New_York")).hour >= 12
+        watch.take(at, of_clock(layout, at, 0 if hour // 24 == 18 and is_afternoon else 40))
+        assert watch.level < 1.0 or hour >= 18 * 24
+    assert watch.level >= 1.0
+
+
+def test_the_day_of_a_refit_is_judged_as_a_whole() -> None:
+    layout = clock(14)
+    before, after = Watch(layout, 2_592_000, 3_600), Watch(layout, 2_592_000, 3_600)
+    for hour in range(5, 72 + 5 + 8):
+        before.take(START + hour * HOUR, of_clock(layout, START + hour * HOUR))
+    after.follow(before)
+    assert after.until_at == before.until_at
+    # The rest of that day does not come.
+    for hour in range(72 + 24 + 5, 72 + 24 + 6):
+        after.take(START + hour * HOUR, of_clock(layout, START + hour * HOUR))
+    assert after.level >= 1.0
 
 
 def part(layout: Layout, at: int, counts: Counts) -> Part:
@@ -256,7 +338,7 @@ def days_at_which_it_was_refitted(track: Track, layout: Layout, days: int) -> li
 def test_a_baseline_of_two_weeks_is_refitted_weekly_until_four_are_in() -> None:
     track, layout = watched(timed(14))
     before = track.watch
-    assert days_at_which_it_was_refitted(track, layout, 24) == [7, 14]
+    assert days_at_which_it_was_refitted(track, layout, 24) == [8, 15]
     assert track.weather is None
     assert track.watch is not before
     assert track.watch is not None
@@ -266,24 +348,24 @@ def test_a_baseline_of_two_weeks_is_refitted_weekly_until_four_are_in() -> None:
 
 def test_endpoints_that_began_together_are_refitted_within_a_day_and_not_at_one_hour() -> None:
     given = timed(14)
-    hours = [hours_at_which_it_was_refitted(*watched(given, f"endpoint-{n}"), 9) for n in range(8)]
+    hours = [hours_at_which_it_was_refitted(*watched(given, f"endpoint-{n}"), 10) for n in range(8)]
     # Whose turn is in the last hour has it when the day is over.
-    assert all(7 * 24 <= hour <= 8 * 24 for (hour,) in hours)
+    assert all(8 * 24 <= hour <= 9 * 24 for (hour,) in hours)
     assert len({hour for (hour,) in hours}) >= 5
 
 
 def test_who_missed_its_turn_is_refitted_with_the_next_window() -> None:
     track, layout = watched(timed(14))
-    for hour, counts in enumerate(panes(layout, 8 * 24 + 1)):
+    for hour, counts in enumerate(panes(layout, 9 * 24 + 1)):
         track.add([part(layout, START + hour * HOUR, counts)])
         track.due(START + (hour + 1) * HOUR)
-    assert track.relearn(START + 8 * DAY)
+    assert track.relearn(START + 9 * DAY)
 
 
 def test_a_silence_between_the_days_is_no_traffic_to_know_by() -> None:
     layout = Layout(timed(14))
     counts = panes(layout, 7 * 24 + 1)
-    weather = fed(fed(Weather(layout), counts[: 4 * 24]), counts[4 * 24 :], 40 * 24)
+    weather = fed(fed(fresh(layout), counts[: 4 * 24]), counts[4 * 24 :], 40 * 24)
     table = weather.table()
     found = refitted(layout, table, "UTC")
     assert len(table.hours) == 43 * 24
@@ -299,19 +381,19 @@ def test_a_baseline_of_four_weeks_is_left_alone() -> None:
 def test_a_baseline_without_times_knows_hours_after_three_days_and_then_more_every_week() -> None:
     track, layout = watched(baseline(number("x", rows=10_000)))
     assert track.watch is not None
-    assert days_at_which_it_was_refitted(track, layout, 16) == [3, 7, 14]
+    assert days_at_which_it_was_refitted(track, layout, 17) == [4, 8, 15]
 
 
 def test_evidence_that_is_nearly_proof_is_neither_learned_nor_forgotten() -> None:
     track, layout = watched(timed(14))
     assert track.watch is not None
-    assert days_at_which_it_was_refitted(track, layout, 7) == []
+    assert days_at_which_it_was_refitted(track, layout, 8) == []
     track.watch.bank.values[0, 0] = 0.5
     track.watch.bank.values[3, :1] = 1e9
     track.watch.bank.values[3, :1] *= np.sign(track.watch.bank.alternatives.gain[:1])
-    track.close_panes(START + 8 * DAY)
+    track.close_panes(START + 9 * DAY)
     assert track.weather is not None
-    track.weather.take(START + 8 * DAY, np.zeros(layout.size, np.int64))
+    track.weather.take(START + 9 * DAY, np.zeros(layout.size, np.int64))
     assert track.weather.is_due
     track.relearn(START + 10 * DAY)
     assert track.refit is None
@@ -376,7 +458,7 @@ def test_the_days_of_an_incident_are_not_learned() -> None:
     read(one, hourly(6, missing_on=range(3, 5)))
     weather = the_track(one).weather
     assert weather is not None
-    assert START // DAY in weather.days
+    assert START // DAY + 1 in weather.days
     assert not {START // DAY + 3, START // DAY + 4} & set(weather.days)
 
 
@@ -393,7 +475,7 @@ def test_a_restart_without_an_alarm_budget_says_that_evidence_is_let_go_of() -> 
 def test_one_key_of_an_endpoint_is_refitted_at_a_time() -> None:
     one, _ = engine(timed(14))
     for variant in ("A", "B"):
-        records = [record.replace(b"AllTraffic", variant.encode()) for record in hourly(8)]
+        records = [record.replace(b"AllTraffic", variant.encode()) for record in hourly(10)]
         for i, record in enumerate(records):
             one.fold(batch(record, first=i, keys=[f"e/{variant}"], shard=variant), START + 1_000 * DAY)
     while one.undecided:

@@ -156,8 +156,8 @@ class FeatureBaseline(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     dispersion : dict of str to Dispersion
         Keys ``value`` (winsorised cell score), ``rank`` (normal score of the cell's rank), ``spread`` and
         ``rank spread`` (their squares), ``missing``, ``cells`` (mean over all cells: the inflation of a
-        chi-square); ``value by day``, ``rank by day`` (over whole local days, hours not taken out, where
-        hours differ); empty without a time column.
+        chi-square); ``value by day``, ``rank by day`` (over whole local days, hours not taken out, where the
+        hour explains most of it); empty without a time column.
     hour_profile : tuple of float
         Mean by hour of day (24, in the timeline's zone) less the mean, in deviations, shrunk; or empty.
     scores_by_hour : dict of str to tuple of float

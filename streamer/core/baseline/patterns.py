@@ -21,8 +21,9 @@ from streamer.core.baseline.timeline import Calendar
 _LEAST_PROFILE: Final = 1e-9
 # A value outside the baseline's range scores so many times its end cell's.
 BEYOND: Final = 1.5
-# Scores of which whole days are known.
-OF_DAYS: Final = ("value", "rank")
+# Scores that follow the clock where the hour explains that part of their variance.
+_OF_DAYS: Final = ("value", "rank")
+_LEAST_EXPLAINED: Final = 0.5
 _BY_DAY: Final = " by day"
 
 
@@ -32,8 +33,8 @@ class Patterns(NamedTuple):
     Attributes
     ----------
     dispersion : dict of str to Dispersion
-        Of the scores ``value``, ``rank``, ``spread``, ``rank spread``; where hours differ, of the first two
-        over whole days, too: ``value by day``, ``rank by day``.
+        Of the scores ``value``, ``rank``, ``spread``, ``rank spread``; where the hour explains most of the first
+        two, over whole days, too: ``value by day``, ``rank by day``.
     by_hour : dict of str to tuple of float
         Their means by hour of day (24), where an hour differs.
     deviation : float
@@ -111,8 +112,9 @@ def over_time(
         found, profile = score_dispersion(centred, rows, calendar)
         if calendar is not None and np.abs(profile).max(initial=0.0) > _LEAST_PROFILE:
             by_hour[name] = short(profile)
-            of_days = day_dispersion(centred, rows, calendar) if name in OF_DAYS else None
-            if of_days is not None:
+            explained = float(rows @ np.square(profile[calendar.hour])) / max(rows.sum(), 1.0)
+            follows = name in _OF_DAYS and explained >= _LEAST_EXPLAINED
+            if follows and (of_days := day_dispersion(centred, rows, calendar)) is not None:
                 dispersion[by_day(name)] = of_days
         if found is not None:
             dispersion[name] = found

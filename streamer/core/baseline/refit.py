@@ -23,7 +23,7 @@ from streamer.core.baseline.dispersion import (
 from streamer.core.baseline.hourly import HOURS, ended
 from streamer.core.baseline.model import Baseline, Dispersion, FeatureBaseline, Share, Timeline, growth_of
 from streamer.core.baseline.patterns import is_by_day, over_time
-from streamer.core.baseline.timeline import HOUR, LEAST_DAYS, Calendar, calendar_of, zone_of
+from streamer.core.baseline.timeline import HOUR, LEAST_DAYS, Calendar, zone_of
 from streamer.core.baseline.weather import Table, days_of
 from streamer.core.layout import Layout
 
@@ -50,7 +50,7 @@ def refitted(layout: Layout, table: Table, time_zone: str) -> Baseline:
     """
     baseline = layout.baseline
     zone = baseline.timeline.time_zone if baseline.timeline is not None else time_zone
-    pool = _Pool(baseline, table, calendar_of(table.steps, zone_of(zone)))
+    pool = _Pool(baseline, table, table.calendar(zone_of(zone)))
     features = tuple(pool.feature(layout, at) for at in range(len(layout.features)))
     timeline = Timeline(
         column=_COLUMN,
@@ -75,7 +75,8 @@ class _Pool:
         same = timeline is not None and timeline.step_seconds == HOUR
         self.own_steps = timeline.steps if same and timeline is not None else 0
         own = days_of(baseline) if same and days_of(baseline) >= LEAST_DAYS else 0.0
-        self._part = own / (own + table.days)
+        self._part = own / (own + table.known_steps / HOURS)
+        self._days = 0 if calendar is None else len(np.unique(calendar.day[calendar.day >= 0]))
 
     def feature(self, layout: Layout, at: int) -> FeatureBaseline:
         """One feature."""
@@ -93,12 +94,9 @@ class _Pool:
             hours = self._hours(own, by_hour)
         else:
             live["value"] = live["cells"] = together = cells_dispersion(series.cells)
-            names = f.feature.values[: len(f.counts)]
+            names = [f.feature.values[value] for value in series.values]
             shares = self._shares(f, shares_by_time(series.cells, together, names, self._calendar))
-        dispersion = {
-            name: self._dispersion(f.dispersion.get(name), one, HOURS if is_by_day(name) else 1)
-            for name, one in live.items()
-        }
+        dispersion = {name: self._dispersion(f.dispersion.get(name), one, name) for name, one in live.items()}
         absent = (f.missing + f.mistyped) / max(f.rows, 1)
         seen = int(series.absent.sum()) / max(int(series.rows.sum()), 1)
         return msgspec.structs.replace(
@@ -141,11 +139,15 @@ class _Pool:
             found[name] = Share(dispersion, self._hour(own.by_hour, other.by_hour, usual, usual))
         return found
 
-    def _dispersion(self, own: Dispersion | None, live: Dispersion | None, hours: int = 1) -> Dispersion | None:
-        """Of both, whose steps are so many hours."""
+    def _dispersion(self, own: Dispersion | None, live: Dispersion | None, name: str = "") -> Dispersion | None:
+        """Of both; ``name`` says whether its steps are hours or days."""
         if own is None or not own.rows or not self.own_steps:
             return live
-        return own if live is None else pooled(own, self.own_steps // hours, live, self._table.known_steps // hours)
+        if live is None:
+            return own
+        if is_by_day(name):
+            return pooled(own, self.own_steps // HOURS, live, self._days)
+        return pooled(own, self.own_steps, live, self._table.known_steps)
 
 
 def pooled(own: Dispersion, own_steps: int, live: Dispersion, live_steps: int) -> Dispersion:

@@ -1,11 +1,12 @@
 """Weather: a key's own traffic hour by hour, kept while its baseline spans less than four weeks.
 
-Days with an incident are left out: they are not what is usual. Kept by the day, compressed, as they
-are read again only once a week.
+Days with an incident are left out: they are not what is usual. So is the first one, of which nobody
+saw the beginning. Kept by the day, compressed, as they are read again only once a week.
 """
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 
 from streamer.core.baseline.hourly import HOURS, Hourly, Series
 from streamer.core.baseline.model import Baseline
-from streamer.core.baseline.timeline import HOUR, LEAST_DAYS, Steps
-from streamer.core.blob import array_of
+from streamer.core.baseline.timeline import HOUR, LEAST_DAYS, Calendar, Steps, calendar_of
+from streamer.core.blob import array_like, array_of
 from streamer.core.layout import Layout
 
 # A baseline that spans so many days knows its weather well enough (detection.md 8.4): fewer don't show how
@@ -23,7 +24,8 @@ ENOUGH_DAYS: Final = 28
 _HOUR: Final = HOUR * 1000
 DAY: Final = HOURS * _HOUR
 _WEEK_DAYS: Final = 7
-# Older days than that are of another season, and a table is not to grow with a long silence.
+# Older days than that are of another season, and a table is not to grow with a long silence. Where an
+# incident keeps a refit waiting, no more days are kept than are needed.
 _OLDEST_DAYS: Final = 2 * ENOUGH_DAYS
 
 
@@ -61,20 +63,28 @@ class Table(NamedTuple):
         That; days left out have no rows.
     counts : ndarray, shape (cells,), int64
         Rows in each cell, of all days.
-    days : int
-        Days kept: those left out, and those of a silence, are known nothing of.
+    known : ndarray, shape (steps,), bool
+        Whether an hour is of a day kept: of those left out, and those of a silence, nothing is known.
     """
 
     steps: Steps
     hourly: Hourly
     hours: NDArray[np.float64]
     counts: NDArray[np.int64]
-    days: int
+    known: NDArray[np.bool_]
 
     @property
     def known_steps(self) -> int:
         """Hours of the days kept."""
-        return self.days * HOURS
+        return int(np.count_nonzero(self.known))
+
+    def calendar(self, zone: ZoneInfo) -> Calendar | None:
+        """Local hours, and those local days of which every hour is known; ``None`` with too few of these."""
+        found = calendar_of(self.steps, zone)
+        if found is None:
+            return None
+        day = np.where(np.isin(found.day, found.day[~self.known]), -1, found.day)
+        return found._replace(day=day) if len(np.unique(day[day >= 0])) >= LEAST_DAYS else None
 
     def series(self, feature: int) -> Series:
         """What they tell of a feature."""
@@ -113,7 +123,7 @@ class Weather:
         self.days: dict[int, bytes] = {}
         self.used = 0
         self._hour: int | None = None
-        self._spoilt = False
+        self._spoilt = True
         # Rows of the open hour, and of its day's hours before it; and what is kept of these.
         self._open = np.zeros(layout.size, np.int64)
         self._day = np.zeros(layout.size, np.int64)
@@ -131,26 +141,26 @@ class Weather:
         """
         hour = pane_at // _HOUR
         if hour != self._hour:
-            self._end_hour()
-            if self._hour is None or hour // HOURS != self._hour // HOURS:
-                self._end_day()
+            if self._hour is not None:
+                self._end_hour(self._hour)
+                if hour // HOURS != self._hour // HOURS:
+                    self._end_day(self._hour // HOURS)
             self._hour = hour
         self._open += counts
 
-    def _end_hour(self) -> None:
-        if self._hour is not None:
-            self._hours[self._hour % HOURS] = self._hourly.of(self._open)
-            self._day += self._open
-            self._open[:] = 0
+    def _end_hour(self, hour: int) -> None:
+        self._hours[hour % HOURS] = self._hourly.of(self._open)
+        self._day += self._open
+        self._open[:] = 0
 
-    def _end_day(self) -> None:
-        if self._hour is not None and not self._spoilt and self._day.any():
-            today = self._hour // HOURS
+    def _end_day(self, today: int) -> None:
+        if not self._spoilt and self._day.any():
             self.days[today] = self._hourly.packed(self._hours.astype(np.float64), self._day)
-            for day in [d for d in self.days if d <= today - _OLDEST_DAYS]:
-                del self.days[day]
-                # Those of before a long silence may never have been used.
-                self.used = max(self.used - 1, 0)
+            newest = list(self.days)[-ENOUGH_DAYS:]
+            kept = {day: self.days[day] for day in newest if day > today - _OLDEST_DAYS}
+            # Those of before a long silence may never have been used.
+            self.used = max(self.used - (len(self.days) - len(kept)), 0)
+            self.days = kept
         self._spoilt = False
         self._day[:] = 0
         self._hours[:] = 0
@@ -186,11 +196,13 @@ class Weather:
         first, last = min(self.days), max(self.days)
         steps = Steps(first * DAY, (last + 1) * DAY - 1, HOUR, (last + 1 - first) * HOURS)
         hours, counts = np.zeros((steps.length, self._hourly.width)), np.zeros(self._hourly.size, np.int64)
+        known = np.zeros(steps.length, np.bool_)
         for day, packed in self.days.items():
             at = (day - first) * HOURS
             hours[at : at + HOURS], of_day = self._hourly.unpacked(packed)
+            known[at : at + HOURS] = True
             counts += of_day
-        return Table(steps, self._hourly, hours, counts, len(self.days))
+        return Table(steps, self._hourly, hours, counts, known)
 
     def to_state(self) -> tuple[WeatherState, dict[str, NDArray[np.generic]]]:
         """Everything needed to go on as if never stopped."""
@@ -208,10 +220,9 @@ class Weather:
         Raises
         ------
         StateError
-            An array is not there.
+            An array is not there, or another one than it should be.
         """
         self.days = {day: array_of(arrays, f"weather/{day}").tobytes() for day in state.days}
         self._hour, self._spoilt, self.used = state.hour, state.spoilt, state.used
-        self._open = array_of(arrays, "weather/open").astype(np.int64)
-        self._day = array_of(arrays, "weather/day").astype(np.int64)
-        self._hours = array_of(arrays, "weather/hours").astype(np.float32)
+        for own, name in ((self._open, "open"), (self._day, "day"), (self._hours, "hours")):
+            own[:] = array_like(arrays, f"weather/{name}", own)

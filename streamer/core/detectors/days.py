@@ -15,10 +15,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.baseline.model import FeatureBaseline
-from streamer.core.baseline.patterns import OF_DAYS, by_day
-from streamer.core.blob import array_of
-from streamer.core.detectors.alternatives import KAPPA, MEANS, Alternatives, asked_of, laid_out, resolution_of
+from streamer.core.baseline.patterns import by_day, is_by_day
+from streamer.core.blob import array_like
+from streamer.core.detectors.alternatives import KAPPA, MEANS, Alternatives, asked_of, laid_out
 from streamer.core.detectors.bank import Bank
 from streamer.core.detectors.scores import Direction, directions_of, shares_of
 from streamer.core.detectors.tempering import envelope_of, error_of, levels_of, nats_of
@@ -27,8 +26,6 @@ from streamer.core.layout import FeatureCells, Layout
 
 # Part of the endpoint's evidence; a day says enough for any of it.
 PART: Final = 0.1
-# Part of the score's variance that the hour explains.
-_LEAST_EXPLAINED: Final = 0.5
 SECONDS: Final = 86_400
 _THETAS: Final = np.array(MEANS)
 
@@ -81,17 +78,25 @@ class Days:
         self.is_whole = False
 
     def take(self, day: int, counts: NDArray[np.int64]) -> None:
-        """Count a pane of a day, which ends all before it."""
+        """Count a pane of a day, which ends all before it.
+
+        A day is judged if it is seen from its beginning to its end: neither the first one, which began
+        before anybody looked, nor one after which traffic stays away, as where a version is replaced.
+        """
         if day != self.day:
             if self.day is not None:
-                # The first one began before anybody looked.
-                if self.is_whole:
+                following = day == self.day + 1
+                if self.is_whole and following:
                     self.bank.step(self.counts)
-                self.bank.pass_by(day - self.day - 1)
+                self.bank.pass_by(day - self.day - (self.is_whole and following))
             self.is_whole = self.day is not None
             self.day = day
             self.counts[:] = 0
         self.counts += counts
+
+    def follow(self, other: "Days") -> None:
+        """Go on with the open day of another one, of the same cells."""
+        self.counts, self.day, self.is_whole = other.counts.copy(), other.day, other.is_whole
 
     def start_of(self, step: float, zone: ZoneInfo) -> int:
         """Midnight at which the day of a step of the bank begins, milliseconds since the epoch."""
@@ -104,9 +109,16 @@ class Days:
         return DaysState(self.bank.steps, self.day, self.is_whole), arrays
 
     def restore(self, state: DaysState, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-        """Go on from a state of days of the same alternatives."""
-        self.bank.restore(state.steps, array_of(arrays, "days").astype(np.float32))
-        self.counts = array_of(arrays, "day").astype(np.int64)
+        """Go on from a state of days of the same alternatives.
+
+        Raises
+        ------
+        StateError
+            An array is not there, or another one than it should be.
+        """
+        values, counts = array_like(arrays, "days", self.bank.values), array_like(arrays, "day", self.counts)
+        self.bank.restore(state.steps, values)
+        self.counts = counts.copy()
         self.day, self.is_whole = state.day, state.is_whole
 
 
@@ -116,7 +128,7 @@ def day_of(at: int, zone: ZoneInfo) -> int:
 
 
 def alternatives_by_day(
-    layout: Layout, threshold: float, tolerated: float, *, kappa: float = KAPPA
+    layout: Layout, threshold: float, tolerated: float, resolution: NDArray[np.float64], *, kappa: float = KAPPA
 ) -> Alternatives | None:
     """Alternatives of the features that follow the clock; ``None`` where none does.
 
@@ -128,15 +140,17 @@ def alternatives_by_day(
         Days to a false alarm.
     tolerated : float
         Shift in deviations that is too small to be worth an alert.
+    resolution : ndarray, shape (features,), float64
+        As the alternatives of panes have it.
     kappa : float
         Standard errors of the baseline that are tolerated.
     """
     several = [
         (i, cells, direction)
         for i, cells in enumerate(layout.features)
-        if (names := _following(cells.baseline))
+        if any(is_by_day(name) for name in cells.baseline.dispersion)
         for direction in directions_of(layout, cells)
-        if direction.name in names
+        if by_day(direction.name) in cells.baseline.dispersion
     ]
     asked = asked_of(threshold / PART, SECONDS, SECONDS, len(layout.features))
     found = [(i, _found(layout, cells, direction, asked, tolerated, kappa)) for i, cells, direction in several]
@@ -145,13 +159,7 @@ def alternatives_by_day(
         return None
     even = [one._replace(alternatives=[a._replace(weight=1 / count) for a in one.alternatives]) for _, one in found]
     kept = [(i, one) for (i, _), one in zip(found, even, strict=True) if one.alternatives]
-    return laid_out(layout, kept, resolution_of(layout, kappa=kappa))
-
-
-def _following(f: FeatureBaseline) -> list[str]:
-    """Scores of which the hour explains most, and whose days are known."""
-    known = [name for name in OF_DAYS if by_day(name) in f.dispersion and f.score_by_hour(name)]
-    return [name for name in known if float(np.square(f.score_by_hour(name)).mean()) >= _LEAST_EXPLAINED]
+    return laid_out(layout, kept, resolution)
 
 
 def _found(

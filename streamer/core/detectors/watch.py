@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.blob import array_of
+from streamer.core.blob import array_like
 from streamer.core.detectors.alternatives import alternatives_of
 from streamer.core.detectors.bank import Bank, Guilty
 from streamer.core.detectors.days import PART, SECONDS, Days, DaysState, alternatives_by_day, day_of
@@ -83,10 +83,12 @@ class Watch:
         self._layout = layout
         self._pane = pane_seconds * 1000
         self._threshold = max(apart_seconds / pane_seconds, 2.0)
-        days = max(apart_seconds / SECONDS, 2.0)
-        by_day = alternatives_by_day(layout, days, tolerance.deviations)
-        self.days = None if by_day is None else Days(by_day, days, layout.size)
         alternatives = alternatives_of(layout, self._threshold, pane_seconds, tolerance)
+        days, by_day = max(apart_seconds / SECONDS, 2.0), None
+        # Of other panes not every day has as many.
+        if SECONDS % pane_seconds == 0:
+            by_day = alternatives_by_day(layout, days, tolerance.deviations, alternatives.resolution)
+        self.days = None if by_day is None else Days(by_day, days, layout.size)
         self.bank = Bank(alternatives, self._threshold, 1.0 if by_day is None else 1.0 - PART)
         self._banks = [self.bank] if self.days is None else [self.bank, self.days.bank]
         self._digest = "/".join(bank.alternatives.digest for bank in self._banks)
@@ -111,6 +113,12 @@ class Watch:
             self.days.take(day_of(pane_at + self._pane // 2, self._zone), counts)
         self.bank.step(counts, hours_of(pane_at, self._pane, self._zone))
         self.until_at = pane_at + self._pane
+
+    def follow(self, other: "Watch") -> None:
+        """Take in what comes after another one's panes, of the same cells; its evidence is not taken over."""
+        self.until_at = other.until_at
+        if self.days is not None and other.days is not None:
+            self.days.follow(other.days)
 
     def share(self, keys: int) -> None:
         """Say how many keys share the threshold."""
@@ -232,15 +240,14 @@ class Watch:
         Raises
         ------
         StateError
-            An array is not there.
+            An array is not there, or another one than it should be.
         """
-        evidence = array_of(arrays, "evidence")
-        asked = (self._threshold, self._digest, self.bank.values.shape, self.bank.values.dtype)
-        self.restarted = (state.threshold, state.alternatives, evidence.shape, evidence.dtype) != asked
+        self.restarted = (state.threshold, state.alternatives) != (self._threshold, self._digest)
         if self.restarted:
             return
-        self.bank.restore(state.steps, evidence.astype(np.float32))
+        evidence = array_like(arrays, "evidence", self.bank.values)
         if self.days is not None and state.days is not None:
             self.days.restore(state.days, arrays)
+        self.bank.restore(state.steps, evidence)
         self.until_at = state.until_at
         self.share(state.keys)
