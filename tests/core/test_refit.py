@@ -124,10 +124,9 @@ def test_a_days_cells_and_rows_come_back_as_they_were_and_its_sums_nearly(
 def test_a_day_takes_no_more_bytes_the_busier_it_is(rows: int, busy: int) -> None:
     chance, weather = np.random.default_rng(0), fresh(SMALL)
     for day in range(4):
-        # Hours differ in what they have, by a fifth of it.
-        mixed = sum(of_a_day(chance, rows // 2, busy) // n for n in (1, 5))
-        fed(weather, np.asarray(mixed), 24 * day)
-    assert max(len(packed) for packed in weather.days.values()) < 800
+        # No hour is like the one before.
+        fed(weather, np.array([of_a_day(chance, rows, busy)[hour] for hour in range(24)]), 24 * day)
+    assert max(len(packed) for packed in weather.days.values()) < 600
 
 
 def test_what_is_kept_of_hours_tells_scores_as_their_cells_do() -> None:
@@ -397,6 +396,20 @@ def test_evidence_that_is_nearly_proof_is_neither_learned_nor_forgotten() -> Non
     assert track.weather.is_due
     track.relearn(START + 10 * DAY)
     assert track.refit is None
+
+
+def test_what_whole_days_have_nearly_proven_is_not_learned_either() -> None:
+    asked = EndpointSettings(name="e", spans=Spans(pane=3600, window=3600), false_alarm_seconds=2_592_000)
+    track = Track(Key("e", "v", ""), asked, Limits(), clock(14).baseline)
+    assert track.watch is not None
+    assert track.watch.days is not None
+    for hour in range(9 * 24):
+        track.add([part(clock(14), START + hour * HOUR, of_clock(clock(14), START + hour * HOUR))])
+        track.due(START + (hour + 1) * HOUR)
+    track.watch.days.bank.values[0] = 0.5
+    assert track.weather is not None
+    assert track.weather.is_due
+    assert not track.relearn(START + 9 * DAY)
 
 
 def hourly(days: int, missing_on: range = range(0)) -> list[bytes]:
