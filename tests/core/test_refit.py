@@ -406,6 +406,8 @@ def test_what_whole_days_have_nearly_proven_is_not_learned_either() -> None:
     for hour in range(9 * 24):
         track.add([part(clock(14), START + hour * HOUR, of_clock(clock(14), START + hour * HOUR))])
         track.due(START + (hour + 1) * HOUR)
+    # Of no row, so that it is large enough.
+    track.watch.days.bank.values[:] = 0.0
     track.watch.days.bank.values[0] = 0.5
     last_at = START + 9 * DAY - 1
     assert not track.relearn(last_at)
