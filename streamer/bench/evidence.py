@@ -88,7 +88,7 @@ def measure(records: int, seed: int = 1) -> Evidence:
 def _state_bytes(layout: Layout, seed: int) -> float:
     chance, weather = np.random.default_rng(seed), Weather(layout)
     shares = [layout.baseline_counts(cells) / max(cells.baseline.rows, 1) for cells in layout.features]
-    for hour in range(ENOUGH_DAYS * HOURS - 1):
+    for hour in range((ENOUGH_DAYS + 2) * HOURS - 1):
         # Hours are not alike in their traffic.
         rows = chance.poisson(PANE_RECORDS * HOUR // _PANE_SECONDS * (1 + hour % HOURS) // HOURS)
         counts = np.concatenate([chance.multinomial(rows, of) for of in shares]).astype(np.int64)

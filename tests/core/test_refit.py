@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from streamer.core.baseline.build import BuildOptions, Chunk, build
 from streamer.core.baseline.dispersion import dispersion_of
 from streamer.core.baseline.hourly import Hourly, ended
-from streamer.core.baseline.model import Baseline, Dispersion, check
+from streamer.core.baseline.model import Baseline, Dispersion, FeatureBaseline, check
 from streamer.core.baseline.patterns import middles_of, scores_of
 from streamer.core.baseline.refit import pooled, refitted
 from streamer.core.baseline.weather import ENOUGH_DAYS, Weather
@@ -127,6 +127,28 @@ def test_a_day_takes_no_more_bytes_the_busier_it_is(rows: int, busy: int) -> Non
         # No hour is like the one before.
         fed(weather, np.array([of_a_day(chance, rows, busy)[hour] for hour in range(24)]), 24 * day)
     assert max(len(packed) for packed in weather.days.values()) < 600
+
+
+A_DOZEN = "abcdefghijkl"
+
+
+@pytest.mark.parametrize(
+    "features",
+    [[number(f"x{i}") for i in range(10)], [category(f"k{i}", A_DOZEN, rows=1_200) for i in range(10)]],
+    ids=["numbers", "categories"],
+)
+@pytest.mark.parametrize("rows", [300, 20_000])
+def test_what_is_known_of_a_feature_takes_no_more_than_8_kb(features: list[FeatureBaseline], rows: int) -> None:
+    chance, layout = np.random.default_rng(0), Layout(baseline(*features))
+    weather, own = Weather(layout), [layout.baseline_counts(cells) for cells in layout.features]
+    # Longer than it needs, as an incident may keep it waiting.
+    for hour in range(40 * 24 - 1):
+        shares = [chance.dirichlet(counts / counts.sum() * 1_000 + 0.1) for counts in own]
+        several = chance.poisson(rows)
+        weather.take(START + hour * HOUR, np.concatenate([chance.multinomial(several, p) for p in shares]))
+    assert len(weather.days) == ENOUGH_DAYS
+    kept = [*weather.to_state()[1].values(), *Watch(layout, 2_592_000, 10).to_state()[1].values()]
+    assert sum(array.nbytes for array in kept) < 8_000 * len(features)
 
 
 def test_what_is_kept_of_hours_tells_scores_as_their_cells_do() -> None:
