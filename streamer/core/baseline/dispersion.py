@@ -294,6 +294,12 @@ def dispersion_of(sums: NDArray[np.float64], rows: NDArray[np.float64]) -> Dispe
     )
 
 
+def denser(ratio: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
+    """Variance ratios of blocks with so many times the rows: what shocks add to independent rows grows with them."""
+    found: NDArray[np.float64] = np.where(ratio > 1, 1 + (ratio - 1) * factor, ratio)
+    return found
+
+
 def separate_blocks(steps: int, length: int) -> float:
     """How many separate blocks of a length the overlapping ones in so many steps are worth."""
     return (_OVERLAP if length > 3 else 1.0) * steps / length

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from streamer.core.baseline.dispersion import (
     LONGEST,
     cells_dispersion,
+    denser,
     missing_dispersion,
     separate_blocks,
     shares_by_time,
@@ -166,7 +167,7 @@ def pooled(own: Dispersion, own_steps: int, live: Dispersion, live_steps: int) -
     """
     # Rows of a block as they are now: what its shocks add grows with them.
     factor = live.rows[0] / own.rows[0]
-    ratios = tuple(1 + (ratio - 1) * factor if ratio > 1 else ratio for ratio in own.ratio)
+    ratios = denser(np.array(own.ratio), factor).tolist()
     several = [(own_steps, ratios, own.degrees), (live_steps, live.ratio, live.degrees)]
     rows, ratio, degrees = list(live.rows), list[float](), list[float]()
     while 2 ** len(ratio) <= (own_steps + live_steps) // LONGEST:

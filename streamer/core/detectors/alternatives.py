@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from streamer.core.detectors.ranges import ranges_of
 from streamer.core.detectors.scores import Direction, absent_cells, directions_of, shares_of, unseen_cells
-from streamer.core.detectors.tempering import envelope_of, error_of, levels_of, nats_of, spread_envelope_of
+from streamer.core.detectors.tempering import at_density, envelope_of, error_of, levels_of, nats_of, spread_envelope_of
 from streamer.core.detectors.tilts import HEAVY, KEPT, Asked, Found, Tilt, tilts_of
 from streamer.core.layout import FeatureCells, Layout
 from streamer.core.settings import DEFAULT_TOLERANCE, Tolerance
@@ -144,9 +144,10 @@ def alternatives_of(
     pane_seconds: float,
     tolerance: Tolerance = DEFAULT_TOLERANCE,
     *,
+    density: float = 1.0,
     kappa: float = KAPPA,
 ) -> Alternatives:
-    """Alternatives of every feature.
+    """Alternatives of every feature; the same ones, worth more or less, whatever the density.
 
     Parameters
     ----------
@@ -158,11 +159,13 @@ def alternatives_of(
         Length of a pane: those of one step of the baseline share its weather.
     tolerance : Tolerance
         Of drift that is too small to be worth an alert.
+    density : float
+        Rows of the traffic in a step, in the baseline's.
     kappa : float
         Standard errors of the baseline that are tolerated.
     """
     step_seconds = _step_seconds(layout)
-    asked = asked_of(threshold, pane_seconds, step_seconds, len(layout.features))
+    asked = asked_of(threshold, pane_seconds, step_seconds, len(layout.features), density)
     found: list[tuple[int, Found]] = []
     resolution: list[float] = []
     for i, cells in enumerate(layout.features):
@@ -177,7 +180,7 @@ def alternatives_of(
     return laid_out(layout, found, np.array(resolution))
 
 
-def asked_of(threshold: float, pane_seconds: float, step_seconds: float, features: int) -> Asked:
+def asked_of(threshold: float, pane_seconds: float, step_seconds: float, features: int, density: float = 1.0) -> Asked:
     """What an alternative must reach.
 
     Parameters
@@ -188,9 +191,11 @@ def asked_of(threshold: float, pane_seconds: float, step_seconds: float, feature
         Length of a pane, and of a step of the baseline, whose panes share its weather.
     features : int
         Of the endpoint.
+    density : float
+        Rows of the traffic in a step, in the baseline's.
     """
     level = math.log(threshold * max(features, 1) * _PER_FEATURE)
-    return Asked(level, level + min(math.log(pane_seconds / step_seconds), 0.0))
+    return Asked(level, level + min(math.log(pane_seconds / step_seconds), 0.0), density)
 
 
 def laid_out(layout: Layout, found: list[tuple[int, Found]], resolution: NDArray[np.float64]) -> Alternatives:
@@ -294,11 +299,12 @@ def _of_feature(
         least = tolerance.deviations
         if direction.name in _ODDS:
             least = tolerance.points * float(direction.score.max() - direction.score.min())
-        upward = downward = envelope_of(levels, nats_of(asked.of_step, levels))
+        live = at_density(levels, asked.density)
+        upward = downward = envelope_of(live, nats_of(asked.of_step, live))
         if direction.name == "spread" and mean is not None:
             upward = _with_shocks(upward, direction, mean, shares, step_seconds, asked)
         envelopes = np.where(thetas[:, None] > 0, upward, downward)
-        kept = tilts_of(direction.score, shares, thetas, error, levels[0], envelopes, asked.level)
+        kept = tilts_of(direction.score, shares, thetas, error, live[0], envelopes, asked.level)
         own = [Tilt(gain, loss, least, float(weights[at]), theta) for at, gain, loss, theta in kept]
         by_hour = np.array(direction.by_hour or (0.0,) * 24)
         single = int(place[np.argmax(direction.score)]) if direction.name == "category" else -1
@@ -316,8 +322,9 @@ def _of_feature(
         seen = float(base[mask].sum()) + (cells.baseline.singletons if name == "new" else 0.0)
         least = _BEYOND_ROWS if name == "new" and cells.is_number else _UNSEEN_ROWS
         usual = min((seen + kappa * math.sqrt(seen * phi) + least * phi) / rows, 0.5)
+        live_phi = 1 + (phi - 1) * asked.density
         several = [
-            Tilt.of_share(share, usual, _WEIGHTS[name] / len(_NEW_SHARES), phi, _OF_NEW * tolerance.points)
+            Tilt.of_share(share, usual, _WEIGHTS[name] / len(_NEW_SHARES), live_phi, _OF_NEW * tolerance.points)
             for share in _NEW_SHARES
             if share > 2 * usual
         ]
@@ -347,7 +354,7 @@ def _with_shocks(
     asked: Asked,
 ) -> NDArray[np.float64]:
     """The envelope of a wider spread, where shocks of the mean go further."""
-    levels = levels_of(mean.dispersion, step_seconds)
+    levels = at_density(levels_of(mean.dispersion, step_seconds), asked.density)
     if levels.shape[1] != len(envelope):
         return envelope
     curvature = abs(float(shares @ (spread.score * (np.square(mean.score) - 1)))) / 2

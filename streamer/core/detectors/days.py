@@ -20,7 +20,7 @@ from streamer.core.blob import array_like
 from streamer.core.detectors.alternatives import KAPPA, MEANS, Alternatives, asked_of, laid_out
 from streamer.core.detectors.bank import Bank
 from streamer.core.detectors.scores import Direction, directions_of, shares_of
-from streamer.core.detectors.tempering import envelope_of, error_of, levels_of, nats_of
+from streamer.core.detectors.tempering import at_density, envelope_of, error_of, levels_of, nats_of
 from streamer.core.detectors.tilts import Asked, Found, Tilt, tilts_of
 from streamer.core.layout import FeatureCells, Layout
 
@@ -128,7 +128,13 @@ def day_of(at: int, zone: ZoneInfo) -> int:
 
 
 def alternatives_by_day(
-    layout: Layout, threshold: float, tolerated: float, resolution: NDArray[np.float64], *, kappa: float = KAPPA
+    layout: Layout,
+    threshold: float,
+    tolerated: float,
+    resolution: NDArray[np.float64],
+    *,
+    density: float = 1.0,
+    kappa: float = KAPPA,
 ) -> Alternatives | None:
     """Alternatives of the features that follow the clock; ``None`` where none does.
 
@@ -142,6 +148,8 @@ def alternatives_by_day(
         Shift in deviations that is too small to be worth an alert.
     resolution : ndarray, shape (features,), float64
         As the alternatives of panes have it.
+    density : float
+        Rows of the traffic in a day, in the baseline's.
     kappa : float
         Standard errors of the baseline that are tolerated.
     """
@@ -152,7 +160,7 @@ def alternatives_by_day(
         for direction in directions_of(layout, cells)
         if by_day(direction.name) in cells.baseline.dispersion
     ]
-    asked = asked_of(threshold / PART, SECONDS, SECONDS, len(layout.features))
+    asked = asked_of(threshold / PART, SECONDS, SECONDS, len(layout.features), density)
     found = [(i, _found(layout, cells, direction, asked, tolerated, kappa)) for i, cells, direction in several]
     count = sum(len(one.alternatives) for _, one in found)
     if not count:
@@ -166,10 +174,11 @@ def _found(
     layout: Layout, cells: FeatureCells, direction: Direction, asked: Asked, tolerated: float, kappa: float
 ) -> Found:
     levels = levels_of(cells.baseline.dispersion_of(by_day(direction.name)), SECONDS)
-    envelope = envelope_of(levels, nats_of(asked.of_step, levels))
-    envelopes = np.broadcast_to(envelope, (len(_THETAS), levels.shape[1]))
+    live = at_density(levels, asked.density)
+    envelope = envelope_of(live, nats_of(asked.of_step, live))
+    envelopes = np.broadcast_to(envelope, (len(_THETAS), live.shape[1]))
     error = error_of(levels, max(cells.baseline.rows, 1), kappa)
-    kept = tilts_of(direction.score, shares_of(layout, cells), _THETAS, error, levels[0], envelopes, asked.level)
+    kept = tilts_of(direction.score, shares_of(layout, cells), _THETAS, error, live[0], envelopes, asked.level)
     own = [Tilt(gain, loss, tolerated, 1.0, theta) for _, gain, loss, theta in kept]
     place = np.arange(cells.start, cells.stop)
     return Found(direction.name, direction.cause, place, direction.score, np.zeros(24), own)

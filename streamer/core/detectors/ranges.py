@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.baseline.model import FeatureBaseline
-from streamer.core.detectors.tempering import envelope_of, error_of, levels_of, nats_of
+from streamer.core.detectors.tempering import at_density, envelope_of, error_of, levels_of, nats_of
 from streamer.core.detectors.tilts import HEAVY, KEPT, Asked, Found, Tilt, worth_of
 from streamer.core.layout import FeatureCells
 from streamer.core.types import Cause
@@ -65,9 +65,10 @@ def ranges_of(
     step = 1 / np.sqrt(share * (1 - share))
     theta = np.log(_ODDS) / step
     psi, tolerated = _cumulant(share, step, theta)[0], _cumulant(share, step, np.full_like(theta, error))
-    envelope = envelope_of(levels, nats_of(asked.of_step, levels))
+    live = at_density(levels, asked.density)
+    envelope = envelope_of(live, nats_of(asked.of_step, live))
     flat = (tolerated[0].ravel(), tolerated[1].ravel())
-    gain, loss = worth_of((theta - error).ravel(), psi.ravel(), flat, levels[0], envelope, asked.level)
+    gain, loss = worth_of((theta - error).ravel(), psi.ravel(), flat, live[0], envelope, asked.level)
     gain, loss = gain.reshape(theta.shape), loss.reshape(theta.shape)
     weights = np.where(theta > 1.0, HEAVY, 1.0) * _WEIGHT / len(_ODDS) / max(len(at), 1)
     is_kept = error <= KEPT * theta

@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.core.baseline.dispersion import denser
 from streamer.core.baseline.model import Dispersion, growth_of
 
 # The envelope is carried on to blocks of so many days, at the growth measured.
@@ -73,6 +74,12 @@ def levels_of(dispersion: Dispersion, step_seconds: int) -> NDArray[np.float64]:
         levels.append([longer * rows, growth ** math.log2(longer) * ratio, degrees])
         length *= longer
     return np.array(levels).T
+
+
+def at_density(levels: NDArray[np.float64], density: float) -> NDArray[np.float64]:
+    """The same of traffic that has so many times the baseline's rows in a step, shape (3, lengths)."""
+    rows, ratio, degrees = levels
+    return np.array([rows * density, denser(ratio, density), degrees])
 
 
 def envelope_of(levels: NDArray[np.float64], nats: NDArray[np.float64]) -> NDArray[np.float64]:

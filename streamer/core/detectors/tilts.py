@@ -55,10 +55,21 @@ class Tilt(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """Nats at which an alternative alone raises the alarm, and how improbable a step must be for that."""
+    """What an alternative must reach, and on which traffic.
+
+    Attributes
+    ----------
+    level : float
+        Nats at which it alone raises the alarm.
+    of_step : float
+        How improbable a step must be for that.
+    density : float
+        Rows of the traffic in a step, in the baseline's.
+    """
 
     level: float
     of_step: float
+    density: float = 1.0
 
 
 class Found(NamedTuple):

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.blob import array_like
-from streamer.core.detectors.alternatives import alternatives_of
+from streamer.core.detectors.alternatives import Alternatives, alternatives_of
 from streamer.core.detectors.bank import Bank, Guilty
 from streamer.core.detectors.days import PART, SECONDS, Days, DaysState, alternatives_by_day, day_of
+from streamer.core.detectors.density import Density, DensityState
 from streamer.core.eventtime import as_text, hours_of
 from streamer.core.evidence import chance_z
 from streamer.core.layout import Layout
@@ -38,6 +39,8 @@ class WatchState(msgspec.Struct, frozen=True):
         Digest of the banks': evidence of others is of no use.
     days : DaysState or None
         ``None``: no feature follows the clock.
+    density : DensityState
+        What rows are weighed by.
     """
 
     threshold: float
@@ -46,6 +49,7 @@ class WatchState(msgspec.Struct, frozen=True):
     keys: int = 1
     alternatives: str = ""
     days: DaysState | None = None
+    density: DensityState | None = None
 
 
 class Watch:
@@ -80,15 +84,12 @@ class Watch:
     def __init__(
         self, layout: Layout, apart_seconds: float, pane_seconds: int, tolerance: Tolerance = DEFAULT_TOLERANCE
     ) -> None:
-        self._layout = layout
+        self._layout, self._tolerance = layout, tolerance
         self._pane = pane_seconds * 1000
-        self._threshold = max(apart_seconds / pane_seconds, 2.0)
-        alternatives = alternatives_of(layout, self._threshold, pane_seconds, tolerance)
-        days, by_day = max(apart_seconds / SECONDS, 2.0), None
-        # Of other panes not every day has as many.
-        if SECONDS % pane_seconds == 0:
-            by_day = alternatives_by_day(layout, days, tolerance.deviations, alternatives.resolution)
-        self.days = None if by_day is None else Days(by_day, days, layout.size)
+        self._threshold, self._days_apart = max(apart_seconds / pane_seconds, 2.0), max(apart_seconds / SECONDS, 2.0)
+        self._density = Density(layout.baseline, pane_seconds)
+        alternatives, by_day = self._alternatives()
+        self.days = None if by_day is None else Days(by_day, self._days_apart, layout.size)
         self.bank = Bank(alternatives, self._threshold, 1.0 if by_day is None else 1.0 - PART)
         self._banks = [self.bank] if self.days is None else [self.bank, self.days.bank]
         self._digest = "/".join(bank.alternatives.digest for bank in self._banks)
@@ -96,6 +97,25 @@ class Watch:
         self.until_at: int | None = None
         self.restarted = False
         self._zone = layout.baseline.zone
+        # Every row is in one cell of every feature.
+        self._first = slice(layout.features[0].start, layout.features[0].stop)
+
+    def _alternatives(self) -> tuple[Alternatives, Alternatives | None]:
+        """Of panes and of days, worth what they are at the density assumed."""
+        layout, seconds, density = self._layout, self._pane // 1000, self._density.assumed
+        of_panes = alternatives_of(layout, self._threshold, seconds, self._tolerance, density=density)
+        # Of other panes not every day has as many.
+        if SECONDS % seconds:
+            return of_panes, None
+        tolerated = self._tolerance.deviations
+        of_days = alternatives_by_day(layout, self._days_apart, tolerated, of_panes.resolution, density=density)
+        return of_panes, of_days
+
+    def _weigh(self) -> None:
+        """Weigh rows to come as the density says; what there is of evidence stays."""
+        self.bank.alternatives, by_day = self._alternatives()
+        if self.days is not None and by_day is not None:
+            self.days.bank.alternatives = by_day
 
     def take(self, pane_at: int, counts: NDArray[np.int64]) -> None:
         """Take in a closed pane; the empty ones before it have gone by.
@@ -109,6 +129,8 @@ class Watch:
         """
         if self.until_at is not None:
             self.bank.pass_by((pane_at - self.until_at) // self._pane)
+        if self._density.take(pane_at, int(counts[self._first].sum())):
+            self._weigh()
         if self.days is not None:
             self.days.take(day_of(pane_at + self._pane // 2, self._zone), counts)
         self.bank.step(counts, hours_of(pane_at, self._pane, self._zone))
@@ -232,7 +254,8 @@ class Watch:
         if self.days is not None:
             days, arrays = self.days.to_state()
         arrays["evidence"] = bank.values.copy()
-        return WatchState(self._threshold, bank.steps, self.until_at, bank.keys, self._digest, days), arrays
+        density = self._density.to_state()
+        return WatchState(self._threshold, bank.steps, self.until_at, bank.keys, self._digest, days, density), arrays
 
     def restore(self, state: WatchState, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         """Go on from a state; one of another threshold or of other alternatives is of no use: ``restarted`` says so.
@@ -249,5 +272,10 @@ class Watch:
         if self.days is not None and state.days is not None:
             self.days.restore(state.days, arrays)
         self.bank.restore(state.steps, evidence)
+        if state.density is not None:
+            before = self._density.assumed
+            self._density.restore(state.density)
+            if self._density.assumed != before:
+                self._weigh()
         self.until_at = state.until_at
         self.share(state.keys)
