@@ -43,6 +43,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         Of each of these.
     young : int
         Endpoint-months of each family with a baseline of two weeks, refitted and not.
+    uneven : int
+        The same with four weeks, of which the traffic has ten times the rows, and a tenth of them.
     seed : int
     """
 
@@ -54,13 +56,16 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     drifting: int
     features: int
     young: int
+    uneven: int
     seed: int
 
 
 FULL: Final = Setting(
-    months=200, every=1, categories=8, endpoints=100, fine=10, drifting=20, features=5, young=40, seed=1
+    months=200, every=1, categories=8, endpoints=100, fine=10, drifting=20, features=5, young=40, uneven=40, seed=1
 )
-SMALL: Final = Setting(months=10, every=8, categories=1, endpoints=8, fine=4, drifting=2, features=4, young=2, seed=1)
+SMALL: Final = Setting(
+    months=10, every=8, categories=1, endpoints=8, fine=4, drifting=2, features=4, young=2, uneven=2, seed=1
+)
 
 
 class Independent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -87,11 +92,14 @@ class Clustered(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     quiet : list of Alerts
     young : list of Alerts
         With a baseline of two weeks, left as it is, and refitted weekly.
+    uneven : list of Alerts
+        With ten times the baseline's rows an hour, and with a tenth of them.
     delays : list of Found
     """
 
     quiet: list[Alerts]
     young: list[Alerts]
+    uneven: list[Alerts]
     delays: list[Found]
 
 
@@ -140,6 +148,10 @@ def _clustered(setting: Setting, family: Family, recorded: Series) -> Clustered:
         case _:
             drifting.append(Drifting("mean +2 sd", True, 1, _LONG, setting.features))
     grown = [young(family, recorded, setting.young, setting.seed, is_refitted=own) for own in (False, True)]
+    uneven = [alerts(family, recorded, setting.uneven, setting.seed, 1, density) for density in (10.0, 0.1)]
     return Clustered(
-        quiet=quiet, young=grown, delays=delays(family, recorded, setting.drifting, setting.seed, drifting)
+        quiet=quiet,
+        young=grown,
+        uneven=uneven,
+        delays=delays(family, recorded, setting.drifting, setting.seed, drifting),
     )

@@ -124,9 +124,11 @@ def endpoint(family: Family, series: Series, seed: int, at: int, days: int = BAS
     return Timed(traffic(family, days + DAYS, series, rng), days, rng)
 
 
-def alerts(family: Family, series: Series, months: int, seed: int, panes_an_hour: int = 1) -> Alerts:
-    """Watch endpoints in which nothing drifts for a month each."""
-    several = [_alerts(endpoint(family, series, seed, at), panes_an_hour) for at in range(months)]
+def alerts(
+    family: Family, series: Series, months: int, seed: int, panes_an_hour: int = 1, density: float = 1.0
+) -> Alerts:
+    """Watch endpoints in which nothing drifts for a month each, with so many times the baseline's rows."""
+    several = [_alerts(_of_density(endpoint(family, series, seed, at), density), panes_an_hour) for at in range(months)]
     count = np.array([len(own) for own in several])
     return Alerts(
         family=family,
@@ -137,6 +139,12 @@ def alerts(family: Family, series: Series, months: int, seed: int, panes_an_hour
         alarmed=float((count > 0).mean()),
         directions=dict(Counter(name for own in several for name in own).most_common()),
     )
+
+
+def _of_density(timed: Timed, density: float) -> Timed:
+    rows = np.maximum(np.rint(timed.traffic.rows * density).astype(np.int64), 1)
+    timed.traffic = timed.traffic._replace(rows=rows)
+    return timed
 
 
 def _alerts(timed: Timed, panes_an_hour: int) -> list[str]:

@@ -60,6 +60,11 @@ def _clustered(part: Clustered) -> Iterator[str]:
         f"  14 days of baseline, refitted weekly: {grown.rate:.2f}, upper 95 % limit {grown.upper:.2f}, of "
         f"{grown.months} months; left as it is: {left.rate:.2f}"
     )
+    dense, sparse = part.uneven
+    yield (
+        f"  ten times the baseline's rows an hour: {dense.rate:.2f}, upper 95 % limit {dense.upper:.2f}, of "
+        f"{dense.months} months; a tenth of them: {sparse.rate:.2f} ({sparse.upper:.2f})"
+    )
     yield _heading("one feature drifts")
     for found in part.delays:
         yield _row(_words(found), found.median, _goal(found), found.found, found.named, found.runs, found.anyway)
