@@ -11,8 +11,8 @@ import msgspec
 from streamer.core.baseline.model import Baseline
 
 _DAY_SECONDS: Final = 86_400
-# Steps count in the mean for so long.
-_MEMORY_SECONDS: Final = 7 * _DAY_SECONDS
+# Of two means the larger counts: one follows what grows, the other keeps through a weekend.
+_MEMORY_SECONDS: Final = (_DAY_SECONDS, 7 * _DAY_SECONDS)
 # A change by less is no matter: evidence goes with the root of it.
 _APART: Final = 1.5
 
@@ -24,8 +24,8 @@ class DensityState(msgspec.Struct, frozen=True):
     ----------
     assumed : float
         See ``Density``.
-    mean : float
-        Rows of a step.
+    means : tuple of float
+        Rows of a step, of the last day and week.
     steps : int
         With rows, that are over.
     step : int or None
@@ -35,7 +35,7 @@ class DensityState(msgspec.Struct, frozen=True):
     """
 
     assumed: float
-    mean: float
+    means: tuple[float, ...]
     steps: int
     step: int | None
     rows: float
@@ -54,7 +54,7 @@ class Density:
     Attributes
     ----------
     assumed : float
-        What evidence is weighed by: follows what is seen, upward at once, downward when a day is seen.
+        What evidence is weighed by: follows what is seen, from the first pane on; downward when a day is seen.
     """
 
     def __init__(self, baseline: Baseline, pane_seconds: int) -> None:
@@ -62,10 +62,11 @@ class Density:
         self._step_seconds = _DAY_SECONDS if timeline is None else timeline.step_seconds
         # A longer pane is as many steps.
         self._part = min(self._step_seconds / pane_seconds, 1.0)
+        self._panes = max(self._step_seconds / pane_seconds, 1.0)
         several = (f.dispersion_of("value").rows for f in baseline.features)
         self._usual = max((rows[0] for rows in several if rows), default=0.0)
         self.assumed = 1.0
-        self._mean, self._steps = 0.0, 0
+        self._means, self._steps = (0.0,) * len(_MEMORY_SECONDS), 0
         self._step: int | None = None
         self._rows = 0.0
 
@@ -85,13 +86,17 @@ class Density:
                 self._end_step()
             self._step, self._rows = step, 0.0
         self._rows += rows * self._part
+        if not self._steps and self._usual:
+            self._believe(rows * self._part * self._panes / self._usual)
         return self.assumed != before
 
     def _end_step(self) -> None:
         self._steps += 1
-        memory = max(_MEMORY_SECONDS // self._step_seconds, 1)
-        self._mean += (self._rows - self._mean) / min(self._steps, memory)
-        seen = self._mean / self._usual
+        memories = (min(self._steps, max(seconds // self._step_seconds, 1)) for seconds in _MEMORY_SECONDS)
+        self._means = tuple(m + (self._rows - m) / steps for m, steps in zip(self._means, memories, strict=True))
+        self._believe(max(self._means) / self._usual)
+
+    def _believe(self, seen: float) -> None:
         # A few hours may be the night's.
         knows_a_day = self._steps * self._step_seconds >= _DAY_SECONDS
         if seen > self.assumed * _APART or (knows_a_day and seen < self.assumed / _APART):
@@ -99,9 +104,9 @@ class Density:
 
     def to_state(self) -> DensityState:
         """Everything needed to go on as if never stopped."""
-        return DensityState(self.assumed, self._mean, self._steps, self._step, self._rows)
+        return DensityState(self.assumed, self._means, self._steps, self._step, self._rows)
 
     def restore(self, state: DensityState) -> None:
         """Go on from a state."""
-        self.assumed, self._mean, self._steps = state.assumed, state.mean, state.steps
+        self.assumed, self._means, self._steps = state.assumed, state.means, state.steps
         self._step, self._rows = state.step, state.rows
