@@ -8,7 +8,7 @@ import numpy as np
 from streamer.bench.records import START_AT, baseline, captures
 from streamer.core.baseline.hourly import HOURS
 from streamer.core.baseline.timeline import HOUR
-from streamer.core.baseline.weather import ENOUGH_DAYS, Weather
+from streamer.core.baseline.weather import DAY, ENOUGH_DAYS, Weather
 from streamer.core.detectors.watch import Watch
 from streamer.core.engine import Engine
 from streamer.core.layout import Layout
@@ -21,7 +21,6 @@ RECORDS = 20_000
 ROUNDS = 5
 _MONTH_SECONDS = 2_592_000
 _PANE_SECONDS = 10
-_DAY = 86_400_000
 _NOW = START_AT + 365 * 86_400_000
 
 
@@ -92,6 +91,6 @@ def _state_bytes(layout: Layout, seed: int) -> float:
         # Hours are not alike in their traffic.
         rows = chance.poisson(PANE_RECORDS * HOUR // _PANE_SECONDS * (1 + hour % HOURS) // HOURS)
         counts = np.concatenate([chance.multinomial(rows, of) for of in shares]).astype(np.int64)
-        weather.take(START_AT // _DAY * _DAY + hour * HOUR * 1000, counts)
+        weather.take(START_AT // DAY * DAY + hour * HOUR * 1000, counts)
     kept = [*Watch(layout, _MONTH_SECONDS, _PANE_SECONDS).to_state()[1].values(), *weather.to_state()[1].values()]
     return sum(array.nbytes for array in kept) / len(layout.features)

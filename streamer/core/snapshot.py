@@ -119,7 +119,11 @@ def freeze_endpoint(endpoint: Endpoint) -> bytes:
     """State of one endpoint; equal states give equal bytes."""
     arrays: Arrays = {}
     traffic = endpoint.traffic
-    tracks = [_freeze_track(i, track, arrays) for i, track in enumerate(endpoint.tracks.values())]
+    tracks = []
+    for i, track in enumerate(endpoint.tracks.values()):
+        own: Arrays = {}
+        tracks.append(_freeze_track(track, own))
+        arrays |= {f"{i}/{name}": array for name, array in own.items()}
     body = _Endpoint(
         name=endpoint.name,
         tracks=tracks,
@@ -138,15 +142,15 @@ def freeze_endpoint(endpoint: Endpoint) -> bytes:
     return pack(ENDPOINT_KIND, body, arrays)
 
 
-def _freeze_track(i: int, track: Generation, arrays: Arrays) -> _Track:
+def _freeze_track(track: Generation, arrays: Arrays) -> _Track:
     panes = []
     for start in sorted(track.panes):
         pane = track.panes[start]
         if pane.profile is not None:
-            _freeze_profile(f"{i}/pane/{start}", pane.profile, arrays)
+            _freeze_profile(f"pane/{start}", pane.profile, arrays)
         samples = pane.samples or {}
         for side, sample in samples.items():
-            arrays[f"{i}/sample/{start}/{side}/keys"], arrays[f"{i}/sample/{start}/{side}/numbers"] = sample
+            arrays[f"sample/{start}/{side}/keys"], arrays[f"sample/{start}/{side}/numbers"] = sample
         panes.append(
             _Pane(start, pane.records, pane.rows_in, pane.rows_out, pane.profile is not None, pane.raw, list(samples))
         )
@@ -155,20 +159,20 @@ def _freeze_track(i: int, track: Generation, arrays: Arrays) -> _Track:
         window = track.windows[start]
         for name, profile in (("on_time", window.on_time), ("late", window.late)):
             if profile is not None:
-                _freeze_profile(f"{i}/{name}/{start}", profile, arrays)
+                _freeze_profile(f"{name}/{start}", profile, arrays)
         windows.append(_Window(window.counts, window.on_time is not None, window.late is not None, window.raw))
     seen = track.duplicates.to_arrays()
     for n, identities in enumerate(seen.values()):
-        arrays[f"{i}/seen/{n}"] = identities
+        arrays[f"seen/{n}"] = identities
     learned = track.baseline if track.baseline is not None and track.baseline.learned else None
     watch = None
     if track.watch is not None:
         watch, own = track.watch.to_state()
-        arrays |= {f"{i}/{name}": array for name, array in own.items()}
+        arrays |= own
     weather = None
     if track.weather is not None:
         weather, own = track.weather.to_state()
-        arrays |= {f"{i}/{name}": array for name, array in own.items()}
+        arrays |= own
     return _Track(
         variant=track.key.variant,
         version=track.key.version,
@@ -229,6 +233,10 @@ def thaw_endpoint(
     endpoint.since_at = body.since_at
     endpoint.book = AlertBook.from_state(body.book, settings.lasting)
     endpoint.retraining.state = body.retraining
+    of_track: dict[str, Arrays] = {}
+    for name, array in arrays.items():
+        i_track, _, own = name.partition("/")
+        of_track.setdefault(i_track, {})[own] = array
     let_go = False
     same_spans = replace(body.spans, lateness=settings.spans.lateness) == settings.spans
     for i, state in enumerate(body.tracks):
@@ -238,7 +246,7 @@ def thaw_endpoint(
         if not same_spans:
             endpoint.tracks.put(_anew(key, state, settings, limits, baseline, body.spans))
             continue
-        track = _thaw_track(i, key, state, arrays, settings, limits, baseline)
+        track = _thaw_track(key, state, of_track.get(str(i), {}), settings, limits, baseline)
         endpoint.tracks.put(track)
         is_same = track.since_at == state.since_at
         let_go = let_go or (is_same and track.watch is None and state.watch is not None)
@@ -276,7 +284,6 @@ def _anew(
 
 
 def _thaw_track(
-    i: int,
     key: Key,
     state: _Track,
     arrays: Arrays,
@@ -296,16 +303,16 @@ def _thaw_track(
         pane.records, pane.rows_in, pane.rows_out = kept.records, kept.rows_in, kept.rows_out
         pane.raw = list(kept.raw) if baseline is None else []
         if kept.profiled and fits:
-            pane.profile = _thaw_profile(f"{i}/pane/{kept.start_at}", arrays, track.layout)
-            pane.samples = _thaw_samples(f"{i}/sample/{kept.start_at}", kept.sampled, arrays, track)
+            pane.profile = _thaw_profile(f"pane/{kept.start_at}", arrays, track.layout)
+            pane.samples = _thaw_samples(f"sample/{kept.start_at}", kept.sampled, arrays, track)
     for held in state.windows:
         start = held.counts.start_at
         window = track.windows[start] = Window(held.counts)
         window.raw = list(held.raw) if baseline is None else []
         if held.on_time and fits:
-            window.on_time = _thaw_profile(f"{i}/on_time/{start}", arrays, track.layout)
+            window.on_time = _thaw_profile(f"on_time/{start}", arrays, track.layout)
         if held.late and fits:
-            window.late = _thaw_profile(f"{i}/late/{start}", arrays, track.layout)
+            window.late = _thaw_profile(f"late/{start}", arrays, track.layout)
     if not fits:
         latest = max([*track.panes, *track.windows, state.window_at or 0])
         spans = settings.spans
@@ -313,14 +320,13 @@ def _thaw_track(
     if track.refit is not None and state.weather is None:
         # Four weeks are in.
         track.weather = None
-    mine = {name.removeprefix(f"{i}/"): array for name, array in arrays.items() if name.startswith(f"{i}/")}
     if fits and state.weather is not None and track.weather is not None:
-        track.weather.restore(state.weather, mine)
+        track.weather.restore(state.weather, arrays)
     if fits and state.watch is not None and track.watch is not None:
-        track.watch.restore(state.watch, mine)
+        track.watch.restore(state.watch, arrays)
     if fits and state.roster is not None and track.roster is not None:
         track.roster.restore(state.roster)
-    seen = {shard_pane: array_of(arrays, f"{i}/seen/{n}") for n, shard_pane in enumerate(state.seen)}
+    seen = {shard_pane: array_of(arrays, f"seen/{n}") for n, shard_pane in enumerate(state.seen)}
     track.duplicates.restore(cast(dict[tuple[str, int], NDArray[np.uint64]], seen))
     return track
 

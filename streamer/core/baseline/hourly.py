@@ -21,8 +21,8 @@ from streamer.core.layout import FeatureCells, Layout
 HOURS: Final = 24
 # The unit at most, as part of a deviation of independent rows, or of all their variance, so that a busy hour
 # takes no more bytes. Rounding adds 4 % at most to the variance of an hour of independent rows, half of it to
-# two; a sixth from 20,000 rows an hour on, and as much as they have themselves at 300,000: a hundred of a
-# deviation's shift is as sure then in minutes.
+# two; a sixth from 20,000 rows an hour on, and as much as they have themselves at 300,000: a shift of a
+# hundredth of a deviation is sure in minutes then.
 _FINE: Final = 0.5
 _COARSE: Final = 1 / 128
 _LEAST: Final = 2.0**-8

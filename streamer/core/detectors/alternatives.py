@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.core.baseline.dispersion import denser
 from streamer.core.detectors.ranges import ranges_of
 from streamer.core.detectors.scores import Direction, absent_cells, directions_of, shares_of, unseen_cells
 from streamer.core.detectors.tempering import at_density, envelope_of, error_of, levels_of, nats_of, spread_envelope_of
@@ -322,7 +323,7 @@ def _of_feature(
         seen = float(base[mask].sum()) + (cells.baseline.singletons if name == "new" else 0.0)
         least = _BEYOND_ROWS if name == "new" and cells.is_number else _UNSEEN_ROWS
         usual = min((seen + kappa * math.sqrt(seen * phi) + least * phi) / rows, 0.5)
-        live_phi = 1 + (phi - 1) * asked.density
+        live_phi = float(denser(np.array(phi), asked.density))
         several = [
             Tilt.of_share(share, usual, _WEIGHTS[name] / len(_NEW_SHARES), live_phi, _OF_NEW * tolerance.points)
             for share in _NEW_SHARES

@@ -176,9 +176,7 @@ class Bank:
 
     def guilty(self, least: float) -> list[Guilty]:
         """Features whose own evidence is at least that part of the threshold, the heaviest first."""
-        evidence = self.evidence
-        order = np.argsort(-evidence, kind="stable")
-        return [self.of_feature(f) for f in order.tolist() if evidence[f] >= least]
+        return [self.of_feature(feature) for feature in heaviest(self.evidence, least)]
 
     def of_feature(self, feature: int) -> Guilty:
         """What its evidence says of a feature that has some."""
@@ -217,3 +215,8 @@ class Bank:
     def restore(self, steps: int, values: NDArray[np.float32]) -> None:
         """Go on from ``steps`` and ``values`` of a bank of the same alternatives: all there is to its state."""
         self.steps, self.values = steps, values.copy()
+
+
+def heaviest(evidence: NDArray[np.float64], least: float) -> list[int]:
+    """Features whose evidence is at least that, the heaviest first."""
+    return [feature for feature in np.argsort(-evidence, kind="stable").tolist() if evidence[feature] >= least]

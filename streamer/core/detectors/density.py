@@ -60,9 +60,8 @@ class Density:
     def __init__(self, baseline: Baseline, pane_seconds: int) -> None:
         timeline = baseline.timeline
         self._step_seconds = _DAY_SECONDS if timeline is None else timeline.step_seconds
-        # A longer pane is as many steps.
-        self._part = min(self._step_seconds / pane_seconds, 1.0)
-        self._panes = max(self._step_seconds / pane_seconds, 1.0)
+        # Panes of a step; a longer pane is as many steps.
+        self._panes = self._step_seconds / pane_seconds
         several = (f.dispersion_of("value").rows for f in baseline.features)
         self._usual = max((rows[0] for rows in several if rows), default=0.0)
         self.assumed = 1.0
@@ -85,9 +84,9 @@ class Density:
             if self._rows and self._usual:
                 self._end_step()
             self._step, self._rows = step, 0.0
-        self._rows += rows * self._part
+        self._rows += rows * min(self._panes, 1.0)
         if not self._steps and self._usual:
-            self._believe(rows * self._part * self._panes / self._usual)
+            self._believe(rows * self._panes / self._usual)
         return self.assumed != before
 
     def _end_step(self) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from streamer.core.blob import array_like
 from streamer.core.detectors.alternatives import Alternatives, alternatives_of
-from streamer.core.detectors.bank import Bank, Guilty
+from streamer.core.detectors.bank import Bank, Guilty, heaviest
 from streamer.core.detectors.days import PART, SECONDS, Days, DaysState, alternatives_by_day, day_of
 from streamer.core.detectors.density import Density, DensityState
 from streamer.core.eventtime import as_text, hours_of
@@ -174,10 +174,9 @@ class Watch:
     def _guilty(self, least: float) -> list[tuple[Guilty, Bank]]:
         parts = self.parts
         found: list[tuple[Guilty, Bank]] = []
-        for feature in np.argsort(-parts, kind="stable").tolist():
-            if parts[feature] >= least:
-                bank = max(self._banks, key=lambda one: float(one.evidence[feature]))
-                found.append((bank.of_feature(feature)._replace(evidence=float(parts[feature])), bank))
+        for feature in heaviest(parts, least):
+            bank = max(self._banks, key=lambda one: float(one.evidence[feature]))
+            found.append((bank.of_feature(feature)._replace(evidence=float(parts[feature])), bank))
         return found
 
     def findings(self, key: Key, start_at: int, end_at: int, least: float) -> list[Finding]:
